@@ -1,0 +1,133 @@
+"""The face table: the one form in which faces travel between stages.
+
+A face table is a directory with
+
+``images.npy``
+    uint8, shape (N, size, size), gray levels 0 to 255; can be memory-mapped.
+``faces.csv``
+    one row per image in the same order; stages add columns and rename none. The first three are ``row`` (0-based row of
+    the source CSV), ``emotion`` (a name of :mod:`facial_expression.emotions`) and ``usage``.
+``landmarks.npy`` (once faces are aligned)
+    float32, shape (N, 68, 2), x and y in pixels of the source picture.
+
+The bytes depend on the content alone: no dates, fixed float formatting, Unix line ends.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from facial_expression.atomic import replacing
+from facial_expression.emotions import NAMES, in_order
+
+USAGES = ("Training", "PublicTest", "PrivateTest")
+
+_IMAGES, _FACES, _LANDMARKS = "images.npy", "faces.csv", "landmarks.npy"
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """What a network learns from or is measured on.
+
+    Attributes:
+        images: uint8, shape (N, size, size).
+        labels: int64, shape (N,): positions in the tuple of classes.
+        rows: int64, shape (N,): rows of the source CSV.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    rows: np.ndarray
+
+
+@dataclass(frozen=True)
+class FaceTable:
+    """Faces in memory.
+
+    Attributes:
+        images: uint8, shape (N, size, size).
+        faces: N rows, with at least the columns ``row``, ``emotion`` and ``usage``.
+        landmarks: float32, shape (N, 68, 2), or None before alignment.
+
+    Raises:
+        ValueError: the parts do not belong together; the message names the part.
+    """
+
+    images: np.ndarray
+    faces: pd.DataFrame
+    landmarks: np.ndarray | None = None
+
+    def __post_init__(self):
+        count = len(self.faces)
+        if self.images.dtype != np.uint8 or self.images.ndim != 3 or len(self.images) != count:
+            raise ValueError(
+                f"images must be uint8 of shape ({count}, size, size), one per row of faces; "
+                f"they are {self.images.dtype} of shape {self.images.shape}"
+            )
+        if self.landmarks is not None and self.landmarks.shape != (count, 68, 2):
+            raise ValueError(f"landmarks must have shape ({count}, 68, 2), they have {self.landmarks.shape}")
+        missing = [column for column in ("row", "emotion", "usage") if column not in self.faces]
+        if missing:
+            raise ValueError(f"faces lacks the column {missing[0]!r}")
+        for column, allowed in (("emotion", NAMES), ("usage", USAGES)):
+            unknown = sorted(set(self.faces[column].unique()) - set(allowed))
+            if unknown:
+                raise ValueError(f"faces has an unknown {column} {unknown[0]!r}: allowed are {', '.join(allowed)}")
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the emotions that occur, in the project's order."""
+        return in_order(self.faces["emotion"].unique())
+
+    def select(self, mask: np.ndarray) -> "FaceTable":
+        """The faces where ``mask`` (bool, shape (N,)) is true, as a new table with a fresh index."""
+        landmarks = None if self.landmarks is None else self.landmarks[mask]
+        return FaceTable(self.images[mask], self.faces[mask].reset_index(drop=True), landmarks)
+
+    def part(self, protocol: str, part: str) -> LabelledImages:
+        """The faces that are ``part`` (training, validation or test) under ``protocol``."""
+        mask = (self.faces[protocol] == part).to_numpy()
+        labels = self.faces.loc[mask, "emotion"].map(self.classes.index).to_numpy(np.int64)
+        return LabelledImages(np.ascontiguousarray(self.images[mask]), labels, self.faces.loc[mask, "row"].to_numpy())
+
+
+def write_face_table(directory: str | Path, table: FaceTable) -> None:
+    """Write ``table`` as the directory ``directory``, replacing it only once everything is on disk."""
+    with replacing(directory) as temporary:
+        temporary.mkdir()
+        np.save(temporary / _IMAGES, np.ascontiguousarray(table.images))
+        table.faces.to_csv(temporary / _FACES, index=False, float_format="%.4f", lineterminator="\n")
+        if table.landmarks is not None:
+            np.save(temporary / _LANDMARKS, np.ascontiguousarray(table.landmarks, dtype=np.float32))
+
+
+def read_face_table(directory: str | Path, memory_map: bool = False) -> FaceTable:
+    """Read and validate the face table in ``directory``.
+
+    Args:
+        directory: a directory that :func:`write_face_table` wrote.
+        memory_map: leave images and landmarks on disk and read them on access.
+
+    Raises:
+        FileNotFoundError: a part is missing; the message names it and what writes it.
+        ValueError: a part is damaged or the parts do not belong together; the message names the directory.
+    """
+    directory = Path(directory)
+    for part in (_IMAGES, _FACES):
+        if not (directory / part).is_file():
+            raise FileNotFoundError(f"{directory / part} is missing: run `dvc repro` to make this face table")
+    mode = "r" if memory_map else None
+    try:
+        landmarks = directory / _LANDMARKS
+        return FaceTable(
+            np.load(directory / _IMAGES, mmap_mode=mode),
+            pd.read_csv(directory / _FACES, keep_default_na=False, na_values={"duplicate_of": [""]}),
+            np.load(landmarks, mmap_mode=mode) if landmarks.exists() else None,
+        )
+    except ValueError as error:
+        raise ValueError(f"{directory} is not a face table: {error}") from error

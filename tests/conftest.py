@@ -1,0 +1,13 @@
+"""What holds for all tests: how Keras computes, and no property test that is flaky or slow by chance."""
+
+import os
+
+from hypothesis import settings
+
+# As dvc.yaml sets them; Keras reads them when it is first imported.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+settings.register_profile("reproducible", deadline=None, derandomize=True)
+settings.load_profile("reproducible")

@@ -1,0 +1,172 @@
+"""The face table: on disk and back, always the same bytes, and never a table whose parts do not belong together."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from facial_expression.emotions import NAMES
+from facial_expression.facetable import FaceTable, read_face_table, write_face_table
+
+EMOTIONS = ["sad", "angry", "neutral", "sad", "happy", "angry"]
+USAGES = ["Training", "PublicTest", "Training", "PrivateTest", "Training", "Training"]
+
+
+def make_faces(**columns) -> pd.DataFrame:
+    return pd.DataFrame({"row": [0, 1, 4, 5, 8, 9], "emotion": EMOTIONS, "usage": USAGES, **columns})
+
+
+def make_table(landmarks: bool = True, **columns) -> FaceTable:
+    generator = np.random.default_rng(1)
+    images = generator.integers(0, 256, (6, 5, 5), dtype=np.uint8)
+    marks = generator.uniform(-3, 50, (6, 68, 2)).astype(np.float32)
+    return FaceTable(images, make_faces(**columns), marks if landmarks else None)
+
+
+def bytes_in(directory) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """A face table on disk."""
+    write_face_table(tmp_path / "faces", make_table())
+    return tmp_path / "faces"
+
+
+@pytest.mark.parametrize("memory_map", [False, True])
+@pytest.mark.parametrize("landmarks", [False, True])
+def test_round_trip(tmp_path, landmarks, memory_map):
+    table = make_table(landmarks, detected=[True, False] * 3, score=[0.5, 0.0, 1.25, 0.0, 2.0, 0.0])
+    write_face_table(tmp_path / "faces", table)
+    read = read_face_table(tmp_path / "faces", memory_map)
+    assert read.images.dtype == np.uint8
+    np.testing.assert_array_equal(read.images, table.images)
+    pd.testing.assert_frame_equal(read.faces, table.faces, check_dtype=False)
+    assert read.faces["detected"].dtype == bool
+    if landmarks:
+        assert read.landmarks.dtype == np.float32
+        np.testing.assert_array_equal(read.landmarks, table.landmarks)
+    else:
+        assert read.landmarks is None
+
+
+def test_empty_places_of_duplicate_of_come_back_empty(tmp_path):
+    first = pd.array([None, 0, None, None, 4, None], dtype="Int64")
+    write_face_table(tmp_path / "faces", make_table(duplicate_of=first))
+    read = read_face_table(tmp_path / "faces").faces["duplicate_of"]
+    assert read.isna().tolist() == [True, False, True, True, False, True]
+    assert read.dropna().tolist() == [0, 4]
+
+
+def test_the_part_none_comes_back_as_text(tmp_path):
+    write_face_table(tmp_path / "faces", make_table(published=["training", "none"] * 3))
+    assert read_face_table(tmp_path / "faces").faces["published"].tolist() == ["training", "none"] * 3
+
+
+def test_a_memory_map_leaves_the_pictures_on_disk(directory):
+    table = read_face_table(directory, memory_map=True)
+    assert isinstance(table.images, np.memmap)
+    assert isinstance(table.landmarks, np.memmap)
+    assert not isinstance(read_face_table(directory).images, np.memmap)
+
+
+def test_the_bytes_depend_on_the_content_alone(tmp_path):
+    table = make_table(score=np.array([1 / 3, 2 / 3, 0.1 + 0.2, 0, 1e-9, 5]))
+    mirrored = FaceTable(np.asfortranarray(table.images), table.faces, table.landmarks.astype(np.float64))
+    write_face_table(tmp_path / "one", table)
+    write_face_table(tmp_path / "two", mirrored)
+    write_face_table(tmp_path / "three", read_face_table(tmp_path / "one", memory_map=True))
+    assert bytes_in(tmp_path / "one") == bytes_in(tmp_path / "two") == bytes_in(tmp_path / "three")
+    lines = (tmp_path / "one" / "faces.csv").read_bytes().split(b"\n")
+    assert lines[:3] == [b"row,emotion,usage,score", b"0,sad,Training,0.3333", b"1,angry,PublicTest,0.6667"]
+
+
+def test_writing_replaces_the_whole_table(directory):
+    write_face_table(directory, make_table(landmarks=False))
+    assert sorted(bytes_in(directory)) == ["faces.csv", "images.npy"]
+
+
+def test_classes_come_in_the_projects_order():
+    assert make_table().classes == ("angry", "happy", "sad", "neutral")
+    assert len(make_table()) == 6
+
+
+def test_select():
+    table = make_table()
+    mask = np.array([True, False, False, True, True, False])
+    selected = table.select(mask)
+    np.testing.assert_array_equal(selected.images, table.images[[0, 3, 4]])
+    np.testing.assert_array_equal(selected.landmarks, table.landmarks[[0, 3, 4]])
+    assert selected.faces["row"].tolist() == [0, 5, 8]
+    assert selected.faces.index.tolist() == [0, 1, 2]
+    assert len(table) == 6
+    assert make_table(landmarks=False).select(mask).landmarks is None
+
+
+def test_part():
+    parts = ["training", "test", "none", "training", "validation", "training"]
+    table = make_table(published=parts, official=parts[::-1])
+    training = table.part("published", "training")
+    np.testing.assert_array_equal(training.images, table.images[[0, 3, 5]])
+    assert [table.classes[label] for label in training.labels] == ["sad", "sad", "angry"]
+    assert training.labels.dtype == np.int64
+    assert training.rows.tolist() == [0, 5, 9]
+    assert table.part("official", "training").rows.tolist() == [0, 4, 9]
+    assert table.part("official", "validation").rows.tolist() == [1]
+    # The label of a class is its place among the classes of the whole table, in every part.
+    assert table.part("published", "validation").labels.tolist() == [table.classes.index("happy")]
+
+
+IMAGES = np.zeros((6, 5, 5), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "faces", "landmarks", "message"),
+    [
+        (IMAGES.astype(float), make_faces(), None, r"images must be uint8 .*; they are float64 of shape \(6, 5, 5\)"),
+        (IMAGES[:5], make_faces(), None, r"images must be uint8 of shape \(6, size, size\), .* of shape \(5, 5, 5\)"),
+        (IMAGES[..., None], make_faces(), None, r"images must be .* they are uint8 of shape \(6, 5, 5, 1\)"),
+        (IMAGES, make_faces(), np.zeros((5, 68, 2)), r"landmarks must have shape \(6, 68, 2\), they have \(5, 68, 2\)"),
+        (IMAGES, make_faces(), np.zeros((6, 5, 2)), r"landmarks must have shape \(6, 68, 2\), they have \(6, 5, 2\)"),
+        (IMAGES, make_faces().drop(columns="row"), None, "faces lacks the column 'row'"),
+        (IMAGES, make_faces().drop(columns="emotion"), None, "faces lacks the column 'emotion'"),
+        (IMAGES, make_faces().drop(columns="usage"), None, "faces lacks the column 'usage'"),
+        (IMAGES, make_faces(emotion="bored"), None, f"unknown emotion 'bored': allowed are {', '.join(NAMES)}"),
+        (IMAGES, make_faces(usage="Test"), None, "unknown usage 'Test': allowed are Training, PublicTest, PrivateTest"),
+    ],
+)
+def test_parts_that_do_not_belong_together(images, faces, landmarks, message):
+    with pytest.raises(ValueError, match=message):
+        FaceTable(images, faces, landmarks)
+
+
+@pytest.mark.parametrize("part", ["images.npy", "faces.csv"])
+def test_a_missing_part_says_what_makes_it(directory, part):
+    (directory / part).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"faces.{part} is missing: run `dvc repro`"):
+        read_face_table(directory)
+
+
+def test_a_missing_directory_says_what_makes_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nothing.images\.npy is missing: run `dvc repro`"):
+        read_face_table(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("memory_map", [False, True])
+@pytest.mark.parametrize("damage", ["cut off", "replaced"])
+@pytest.mark.parametrize("part", ["images.npy", "landmarks.npy", "faces.csv"])
+def test_a_damaged_part_names_the_directory(directory, part, damage, memory_map):
+    path = directory / part
+    path.write_bytes(path.read_bytes()[:-10] if damage == "cut off" else b"<html>Not found</html>")
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(directory))} is not a face table: "):
+        read_face_table(directory, memory_map)
+
+
+def test_parts_of_two_tables_do_not_mix(directory, tmp_path):
+    table = make_table()
+    write_face_table(tmp_path / "fewer", table.select(np.array([True] * 5 + [False])))
+    (tmp_path / "fewer" / "faces.csv").replace(directory / "faces.csv")
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(directory))} is not a face table: images must be"):
+        read_face_table(directory)
