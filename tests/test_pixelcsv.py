@@ -1,0 +1,313 @@
+"""The reader of FER2013's CSV: every dialect, every fault, and agreement with a simple reference reader."""
+
+import os
+import re
+import shutil
+import tarfile
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facial_expression.emotions import NAMES
+from facial_expression.pixelcsv import PixelCsvError, read_pixel_csv
+
+SIZE = 2
+ROWS = [("angry", "Training", [0, 9, 10, 99]), ("neutral", "PrivateTest", [100, 255, 0, 7])]
+FER2013 = b"emotion,pixels,Usage\n0,0 9 10 99,Training\n6,100 255 0 7,PrivateTest\n"
+
+DIALECTS = {
+    "fer2013.csv": FER2013,
+    "icml_face_data.csv": b"emotion, Usage, pixels\n0,Training,0 9 10 99\n6,PrivateTest,100 255 0 7\n",
+    "quoted pixels": b'emotion,pixels,Usage\n0,"0 9 10 99",Training\n6,"100 255 0 7",PrivateTest\n',
+    "all quoted": b'"emotion","pixels","Usage"\n"0","0 9 10 99","Training"\n"6","100 255 0 7","PrivateTest"\n',
+    "spaces after commas": b"emotion, pixels, Usage\n0, 0 9 10 99, Training\n6, 100 255 0 7, PrivateTest\n",
+    "leading zeros": b"emotion,pixels,Usage\n0,000 09 010 99,Training\n6,100 255 0 007,PrivateTest\n",
+    "CRLF": FER2013.replace(b"\n", b"\r\n"),
+    "byte order mark": b"\xef\xbb\xbf" + FER2013,
+    "no last line end": FER2013.removesuffix(b"\n"),
+    "lower-case header": FER2013.lower().replace(b"training", b"Training").replace(b"privatetest", b"PrivateTest"),
+}
+
+
+def write(path, content):
+    path.write_bytes(content)
+    return path
+
+
+def rows_of(table):
+    pixels = table.images.reshape(len(table), -1).tolist()
+    return list(zip(table.faces["emotion"], table.faces["usage"], pixels, strict=True))
+
+
+@pytest.mark.parametrize("block_rows", [1, 2, 3])
+@pytest.mark.parametrize("content", DIALECTS.values(), ids=DIALECTS.keys())
+def test_dialects(tmp_path, content, block_rows):
+    table = read_pixel_csv(write(tmp_path / "faces.csv", content), SIZE, block_rows=block_rows)
+    assert rows_of(table) == ROWS
+    assert table.images.dtype == np.uint8
+    assert table.images.shape == (2, SIZE, SIZE)
+    assert list(table.faces.columns) == ["row", "emotion", "usage"]
+    assert list(table.faces["row"]) == [0, 1]
+
+
+@pytest.mark.parametrize("quote", [b"", b'"'])
+def test_without_usage_every_row_is_training(tmp_path, quote):
+    content = b"emotion,pixels\n3,%s1 2 3 4%s\n1,%s5 6 7 8%s\n" % (quote, quote, quote, quote)
+    table = read_pixel_csv(write(tmp_path / "train.csv", content), SIZE)
+    assert rows_of(table) == [("happy", "Training", [1, 2, 3, 4]), ("disgust", "Training", [5, 6, 7, 8])]
+
+
+def test_pixels_go_from_left_to_right_then_down(tmp_path):
+    table = read_pixel_csv(write(tmp_path / "faces.csv", FER2013), SIZE)
+    assert table.images[0].tolist() == [[0, 9], [10, 99]]
+
+
+def test_every_number_of_a_pixel(tmp_path):
+    numbers = list(range(256))
+    content = f"emotion,pixels\n0,{' '.join(map(str, numbers))}\n".encode()
+    table = read_pixel_csv(write(tmp_path / "faces.csv", content), 16)
+    assert table.images.ravel().tolist() == numbers
+
+
+@pytest.mark.parametrize("size", [1, 3, 48])
+@pytest.mark.parametrize("block_rows", [1, 2, 3, 5, 7, 8, 100])
+def test_block_borders(tmp_path, size, block_rows):
+    random = np.random.default_rng(size)
+    images = random.integers(0, 256, (7, size, size))
+    lines = [f"{index},{' '.join(map(str, image.ravel()))}" for index, image in enumerate(images)]
+    content = "\n".join(["emotion,pixels", *lines]).encode()
+    table = read_pixel_csv(write(tmp_path / "faces.csv", content), size, block_rows=block_rows)
+    np.testing.assert_array_equal(table.images, images)
+    assert tuple(table.faces["emotion"]) == NAMES
+
+
+CUT_OFF = "; the file ends in this line, it may have been cut off"
+HEADER = "expected 'emotion,pixels,Usage' or 'emotion,pixels'"
+NUMBER = "expected a whole number from 0 to 255"
+COLUMNS = "expected 3 (emotion, pixels, usage)"
+ROW_FAULTS = {
+    "too few pixels": (b"3,1 2 3,Training", "3 pixels, expected 4 (2 x 2)"),
+    "empty pixel": (b"3,1 2  4,Training", "3 pixels, expected 4 (2 x 2)"),
+    "too many pixels": (b"3,1 2 3 4 5,Training", "5 pixels, expected 4 (2 x 2)"),
+    "no pixels": (b"3,,Training", "0 pixels, expected 4 (2 x 2)"),
+    "no pixels in quotes": (b'3,"",Training', "0 pixels, expected 4 (2 x 2)"),
+    "256": (b"3,1 256 3 4,Training", f"pixel 2 is '256', {NUMBER}"),
+    "300": (b"3,300 2 3 4,Training", f"pixel 1 is '300', {NUMBER}"),
+    "999": (b"3,1 2 3 999,Training", f"pixel 4 is '999', {NUMBER}"),
+    "four digits": (b"3,1 2 3 0001,Training", f"pixel 4 is '0001', {NUMBER}"),
+    "hundreds of digits": (b"3,1 2 3 " + b"1" * 5000 + b",Training", f"pixel 4 is '{'1' * 40}'..., {NUMBER}"),
+    "negative": (b"3,1 -2 3 4,Training", f"pixel 2 is '-2', {NUMBER}"),
+    "fraction": (b"3,1 2.5 3 4,Training", f"pixel 2 is '2.5', {NUMBER}"),
+    "letters": (b"3,1 2 x 4,Training", f"pixel 3 is 'x', {NUMBER}"),
+    "between 9 and A in ASCII": (b"3,1 2 : 4,Training", f"pixel 3 is ':', {NUMBER}"),
+    "not UTF-8": (b"3,1 2 \xff 4,Training", f"pixel 3 is '\\xff', {NUMBER}"),
+    "tab": (b"3,1 2\t3 4 5,Training", f"pixel 2 is '2\\t3', {NUMBER}"),
+    "two spaces": (b"3,1 2  3 4,Training", "pixel 3 is empty, expected one space between pixels"),
+    "space inside the quotes": (b'3,"1 2 3 4 ",Training', "pixel 5 is empty, expected one space between pixels"),
+    "open quote": (b'3,"1 2 3 4,Training', f"pixel 1 is '\"1', {NUMBER}"),
+    "unknown emotion": (b"7,1 2 3 4,Training", "unknown emotion '7', expected a code from 0 to 6"),
+    "emotion by name": (b"happy,1 2 3 4,Training", "unknown emotion 'happy', expected a code from 0 to 6"),
+    "no emotion": (b",1 2 3 4,Training", "unknown emotion '', expected a code from 0 to 6"),
+    "unknown usage": (b"3,1 2 3 4,Test", "unknown usage 'Test', expected Training, PublicTest, PrivateTest"),
+    "no usage": (b"3,1 2 3 4,", "unknown usage '', expected Training, PublicTest, PrivateTest"),
+    "missing column": (b"3,1 2 3 4", f"2 columns, {COLUMNS}"),
+    "surplus column": (b"3,1 2 3 4,Training,x", f"4 columns, {COLUMNS}"),
+    "blank line": (b"", "blank line"),
+    "blank line with a space": (b" \r", "blank line"),
+    "NUL bytes": (b"\0\0\0", "NUL byte: the file is damaged"),
+    "NUL byte in a number": (b"3,1 2\0 3 4,Training", "NUL byte: the file is damaged"),
+}
+
+
+@pytest.mark.parametrize("block_rows", [1, 2, 16])
+@pytest.mark.parametrize(("row", "reason"), ROW_FAULTS.values(), ids=ROW_FAULTS.keys())
+def test_faulty_row(tmp_path, row, reason, block_rows):
+    path = write(tmp_path / "faces.csv", FER2013 + row + b"\n" + b"3,1 2 3,Training\n" + b"0,1 2 3 4,Training\n")
+    with pytest.raises(PixelCsvError) as error:
+        read_pixel_csv(path, SIZE, block_rows=block_rows)
+    assert str(error.value) == f"{path}, line 4: {reason}"
+
+
+FILE_FAULTS = {
+    "empty": (b"", "line 1: the file is empty"),
+    "only a byte order mark": (b"\xef\xbb\xbf", "line 1: the file is empty"),
+    "header only": (b"emotion,pixels,Usage\n", "line 1: no rows after the header"),
+    "header without line end": (b"emotion,pixels", "line 1: no rows after the header"),
+    "test.csv": (
+        b"pixels\n1 2 3 4\n",
+        "line 1: no column 'emotion': pictures without labels (test.csv of the competition) cannot be used",
+    ),
+    "no pixels": (
+        b"emotion,Usage\n0,Training\n",
+        f"line 1: no column 'pixels' in the header 'emotion,Usage', {HEADER}",
+    ),
+    "no header": (FER2013[21:], f"line 1: no column 'emotion' in the header '0,0 9 10 99,Training', {HEADER}"),
+    "surplus": (
+        b"id,emotion,pixels\n",
+        f"line 1: unknown or repeated column in the header 'id,emotion,pixels', {HEADER}",
+    ),
+    "repeated": (
+        b"emotion,pixels,pixels\n",
+        f"line 1: unknown or repeated column in the header 'emotion,pixels,pixels', {HEADER}",
+    ),
+    "UTF-16": (FER2013.decode().encode("utf-16"), "line 1: NUL byte: the file is damaged or not in UTF-8"),
+    "cut in the pixels": (FER2013 + b"1,1 2", f"line 4: 2 columns, {COLUMNS}{CUT_OFF}"),
+    "cut in the usage": (
+        FER2013 + b"1,1 2 3 4,Pri",
+        f"line 4: unknown usage 'Pri', expected Training, PublicTest, PrivateTest{CUT_OFF}",
+    ),
+    "cut in the pixels of train.csv": (
+        b"emotion,pixels\n0,1 2 3 4\n0,1 2 3",
+        f"line 3: 3 pixels, expected 4 (2 x 2){CUT_OFF}",
+    ),
+    "no line ends": (FER2013 + b"1 " * (1 << 20), "line 4: more than a million bytes without a line end"),
+    "a million spaces": (
+        FER2013 + b"3,1 2 3 4,Training" + b" " * (1 << 20) + b"\n",
+        "line 4: more than a million bytes without a line end",
+    ),
+    "blank line at the end": (FER2013 + b"\n", "line 4: blank line"),
+}
+
+
+@pytest.mark.parametrize("block_rows", [1, 16])
+@pytest.mark.parametrize(("content", "reason"), FILE_FAULTS.values(), ids=FILE_FAULTS.keys())
+def test_faulty_file(tmp_path, content, reason, block_rows):
+    path = write(tmp_path / "faces.csv", content)
+    with pytest.raises(PixelCsvError) as error:
+        read_pixel_csv(path, SIZE, block_rows=block_rows)
+    assert str(error.value) == f"{path}, {reason}"
+
+
+def test_pixel_count_at_full_size(tmp_path):
+    rows = ["0," + " ".join(["128"] * (2303 if line == 17 else 2304)) for line in range(2, 20)]
+    path = write(tmp_path / "fer2013.csv", "\n".join(["emotion,pixels", *rows]).encode())
+    with pytest.raises(PixelCsvError, match=re.escape("fer2013.csv, line 17: 2303 pixels, expected 2304 (48 x 48)")):
+        read_pixel_csv(path)
+
+
+def test_pixels_missing_in_one_row_and_surplus_in_the_next(tmp_path):
+    path = write(tmp_path / "faces.csv", b"emotion,pixels\n0,1 2 3\n0,1 2 3 4 5\n")
+    with pytest.raises(PixelCsvError, match="line 2: 3 pixels"):
+        read_pixel_csv(path, SIZE)
+
+
+def test_no_such_file(tmp_path):
+    path = tmp_path / "missing.csv"
+    with pytest.raises(PixelCsvError, match=re.escape(f"{path}: no such file")):
+        read_pixel_csv(path)
+
+
+def test_directory(tmp_path):
+    with pytest.raises(PixelCsvError, match=re.escape(f"{tmp_path}: cannot be read")):
+        read_pixel_csv(tmp_path)
+
+
+COLUMN_PATTERNS = {
+    "emotion": "[0-6]",
+    "usage": "Training|PublicTest|PrivateTest",
+    "pixels": " ".join(["(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"] * SIZE**2),
+}
+
+
+def reference_read(content):
+    """Rows of the file by one regular expression per line, or the number of the first line that is at fault."""
+    header, *lines = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1").split("\n")
+    header_names = re.sub(r'(^|,) *("?)(\w*)\2 *(?=,|\r*$)', r"\1\3", header).rstrip("\r").lower().split(",")
+    if sorted(header_names) not in (["emotion", "pixels"], ["emotion", "pixels", "usage"]) or lines in ([], [""]):
+        return 1
+    fields = [f' *(?P<quote_{name}>"?)(?P<{name}>{COLUMN_PATTERNS[name]})(?P=quote_{name}) *' for name in header_names]
+    pattern = re.compile(",".join(fields) + "\r*")
+    rows = []
+    for number, line in enumerate(lines if lines[-1] else lines[:-1], 2):
+        match = pattern.fullmatch(line)
+        if not match:
+            return number
+        row = {"usage": "Training"} | match.groupdict()
+        rows.append((NAMES[int(row["emotion"])], row["usage"], list(map(int, row["pixels"].split()))))
+    return rows
+
+
+@st.composite
+def valid_files(draw):
+    columns = draw(st.permutations(["emotion", "pixels", "Usage"]) | st.permutations(["emotion", "pixels"]))
+    quote, line_end = draw(st.sampled_from(["", '"'])), draw(st.sampled_from(["\n", "\r\n"]))
+    lines = [draw(st.sampled_from([",", ", "])).join(columns)]
+    for _ in range(draw(st.integers(1, 6))):
+        pixels = draw(st.lists(st.integers(0, 255), min_size=SIZE**2, max_size=SIZE**2))
+        row = {
+            "emotion": str(draw(st.integers(0, 6))),
+            "pixels": quote + " ".join(map(str, pixels)) + quote,
+            "Usage": draw(st.sampled_from(["Training", "PublicTest", "PrivateTest"])),
+        }
+        lines.append(",".join(row[column] for column in columns))
+    start, end = draw(st.sampled_from(["", "\ufeff"])), draw(st.sampled_from(["", line_end]))
+    return (start + line_end.join(lines) + end).encode()
+
+
+@st.composite
+def mutated_files(draw):
+    content = bytearray(draw(valid_files()))
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(content)))
+        removed = draw(st.sampled_from([0, 1, 1, 2, 5, 40, len(content)]))
+        inserted = draw(st.binary(max_size=3) | st.lists(st.sampled_from(b'0129 ,"\r\n\0-.:/+_T\t\xff')).map(bytes))
+        content[start : start + removed] = inserted
+    return bytes(content)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("pixelcsv") / "faces.csv"
+
+
+def check_against_reference(path, content, block_rows):
+    write(path, content)
+    expected = reference_read(content)
+    if isinstance(expected, list):
+        assert rows_of(read_pixel_csv(path, SIZE, progress=False, block_rows=block_rows)) == expected
+    else:
+        with pytest.raises(PixelCsvError, match=re.escape(f"{path}, line {expected}: ")):
+            read_pixel_csv(path, SIZE, progress=False, block_rows=block_rows)
+    return expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(content=valid_files(), block_rows=st.integers(1, 8))
+def test_valid_files_give_the_reference_rows(scratch, content, block_rows):
+    assert isinstance(check_against_reference(scratch, content, block_rows), list)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(content=mutated_files(), block_rows=st.integers(1, 8))
+def test_mutated_files_give_the_reference_rows_or_its_line(scratch, content, block_rows):
+    check_against_reference(scratch, content, block_rows)
+
+
+@settings(max_examples=200, deadline=None)
+@given(content=st.binary(max_size=200))
+def test_arbitrary_bytes_are_an_error(scratch, content):
+    with pytest.raises(PixelCsvError):
+        read_pixel_csv(write(scratch, content), SIZE, progress=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(content=st.binary(max_size=60))
+def test_arbitrary_bytes_after_the_header(scratch, content):
+    check_against_reference(scratch, b"emotion,pixels\n" + content, 2)
+
+
+@pytest.mark.skipif("FER2013_ARCHIVE" not in os.environ, reason="FER2013_ARCHIVE does not name fer2013.tar.gz")
+def test_the_real_file(tmp_path):
+    path = tmp_path / "fer2013.csv"
+    with tarfile.open(os.environ["FER2013_ARCHIVE"]) as archive, path.open("wb") as file:
+        shutil.copyfileobj(archive.extractfile("fer2013/fer2013.csv"), file)
+    table = read_pixel_csv(path)
+    assert table.images.shape == (35887, 48, 48)
+    assert table.images[0, 0, :6].tolist() == [70, 80, 82, 72, 58, 58]
+    assert table.images[-1, -1, -4:].tolist() == [146, 189, 199, 201]
+    counts = Counter(table.faces["emotion"])
+    assert [counts[name] for name in NAMES] == [4953, 547, 5121, 8989, 6077, 4002, 6198]
+    assert Counter(table.faces["usage"]) == {"Training": 28709, "PublicTest": 3589, "PrivateTest": 3589}
