@@ -1,0 +1,115 @@
+"""Faces and their 68 landmarks, found with dlib.
+
+The detector is dlib's frontal one, histograms of oriented gradients under a sliding window (Dalal and Triggs, CVPR
+2005). The landmarks come from an ensemble of regression trees (Kazemi and Sullivan, CVPR 2014), trained on iBUG 300-W,
+a data set that forbids commercial use.
+
+The detector's window is 80 pixels wide, so a 48-pixel picture has to grow before anything can be found in it. A
+:class:`DetectionPass` says how; :class:`FaceDetector` tries its passes in turn until one of them finds a face.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import dlib
+import numpy as np
+
+
+@dataclass(frozen=True)
+class DetectionPass:
+    """How a picture is prepared for one run of the detector.
+
+    Attributes:
+        upsampling: times dlib itself doubles the picture (bilinear).
+        enlargement: factor of a cubic enlargement before that.
+        border: width of a border of repeated edge pixels put around the picture before both, in pixels.
+    """
+
+    upsampling: int = 1
+    enlargement: int = 1
+    border: int = 0
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in a picture.
+
+    Attributes:
+        box: left, top, width and height in pixels of the picture; may reach outside of it.
+        score: the detector's confidence, above 0.
+        landmarks: float32, shape (68, 2), x and y in pixels of the picture, in the order of iBUG 300-W.
+        detector_pass: 1-based number of the pass that found the face.
+    """
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: np.ndarray
+    detector_pass: int
+
+
+def landmark_model_path() -> Path:
+    """The 68-landmark model's file inside the installed package ``face_recognition_models``.
+
+    The package itself is not imported: its own import needs ``pkg_resources``, which recent setuptools lack.
+
+    Raises:
+        FileNotFoundError: the package is not installed; the message says how to install it.
+    """
+    package = importlib.util.find_spec("face_recognition_models")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("the landmark model is missing: pip install face_recognition_models")
+    return Path(package.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"
+
+
+class FaceDetector:
+    """Finds faces and their landmarks; loading the models takes about a second.
+
+    Args:
+        passes: tried in this order; the first that finds anything ends the search.
+        landmark_enlargement: factor by which the picture grows (cubic) before landmarks are sought. dlib returns whole
+            pixels, so a factor of 4 places landmarks to a quarter of a pixel of the picture.
+    """
+
+    def __init__(self, passes: Sequence[DetectionPass], landmark_enlargement: int = 1):
+        self.passes = tuple(passes)
+        self.landmark_enlargement = landmark_enlargement
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = dlib.shape_predictor(str(landmark_model_path()))
+
+    def detect(self, picture: np.ndarray) -> list[Face]:
+        """All faces of a picture (uint8, gray, shape (height, width)), best score first; empty when there is none."""
+        for number, detection_pass in enumerate(self.passes, start=1):
+            found = self._run_pass(picture, detection_pass)
+            if found:
+                enlarged = _enlarge(picture, self.landmark_enlargement)
+                return [Face(box, score, self._landmarks(enlarged, box), number) for box, score in found]
+        return []
+
+    def _run_pass(self, picture, settings: DetectionPass) -> list[tuple[tuple[float, float, float, float], float]]:
+        border = settings.border
+        bordered = cv2.copyMakeBorder(picture, border, border, border, border, cv2.BORDER_REPLICATE)
+        enlarged = _enlarge(bordered, settings.enlargement)
+        rectangles, scores, _ = self._detector.run(enlarged, settings.upsampling)
+        found = []
+        for rectangle, score in zip(rectangles, scores, strict=True):
+            left, top = (edge / settings.enlargement - border for edge in (rectangle.left(), rectangle.top()))
+            width, height = (side / settings.enlargement for side in (rectangle.width(), rectangle.height()))
+            found.append(((left, top, width, height), float(score)))
+        return sorted(found, key=lambda face: -face[1])
+
+    def _landmarks(self, enlarged: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+        scale = self.landmark_enlargement
+        left, top, width, height = (scale * side for side in box)
+        rectangle = dlib.rectangle(round(left), round(top), round(left + width) - 1, round(top + height) - 1)
+        parts = self._predictor(enlarged, rectangle).parts()
+        # Pixel centres: column c of the picture covers columns c * scale to (c + 1) * scale - 1 of the enlarged one.
+        return ((np.array([(part.x, part.y) for part in parts], np.float32) + 0.5) / scale - 0.5).astype(np.float32)
+
+
+def _enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
+    if factor == 1:
+        return picture
+    return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
