@@ -1,0 +1,80 @@
+"""Random variations of training faces.
+
+Everything is drawn from one generator per batch, so a batch depends on its seed alone and not on what came before: a
+training run that is resumed sees the same pictures as one that was never interrupted.
+"""
+
+import cv2
+import numpy as np
+
+from facial_expression.params import Augmentation
+
+
+def augment(
+    images: np.ndarray, targets: np.ndarray, settings: Augmentation, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vary a batch.
+
+    Args:
+        images: uint8, shape (N, size, size).
+        targets: float32, shape (N, classes), one-hot.
+        settings: strengths; with all at zero the batch comes back as it is.
+        generator: the source of randomness.
+
+    Returns:
+        Images (uint8, or float32 in 0 to 255 after mixup) and targets (float32, rows summing to 1), new arrays.
+    """
+    if settings.flip or settings.shift or settings.rotation or settings.scale:
+        images = _move(images, settings, generator)
+    if settings.contrast:
+        images = _change_contrast(images, settings.contrast, generator)
+    if settings.cutout:
+        images = _cut_out(images, settings.cutout, generator)
+    if settings.mixup:
+        images, targets = _mix_up(images, targets, settings.mixup, generator)
+    return images, targets
+
+
+def _move(images, settings: Augmentation, generator) -> np.ndarray:
+    """Flip, shift, rotate and scale in one affine warp per image."""
+    count, size = len(images), images.shape[1]
+    angle = np.radians(generator.uniform(-settings.rotation, settings.rotation, count))
+    scale = 1 + generator.uniform(-settings.scale, settings.scale, count)
+    mirror = np.where(generator.random(count) < settings.flip, -1.0, 1.0)
+    shift = generator.uniform(-settings.shift, settings.shift, (count, 2))
+    cosine, sine = scale * np.cos(angle), scale * np.sin(angle)
+    linear = np.stack([mirror * cosine, -sine, mirror * sine, cosine], axis=-1).reshape(count, 2, 2)
+    center = np.full(2, (size - 1) / 2)
+    offset = center + shift - linear @ center
+    warps = np.concatenate([linear, offset[..., None]], axis=-1)
+    return np.stack(
+        [
+            cv2.warpAffine(image, warp, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for image, warp in zip(images, warps, strict=True)
+        ]
+    )
+
+
+def _change_contrast(images, strength: float, generator) -> np.ndarray:
+    """Stretch the gray levels around each image's mean and shift them, each by up to ``strength`` of the range."""
+    gain = generator.uniform(1 - strength, 1 + strength, (len(images), 1, 1)).astype(np.float32)
+    shift = 128 * generator.uniform(-strength, strength, (len(images), 1, 1)).astype(np.float32)
+    mean = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    return np.clip((images - mean) * gain + mean + shift, 0, 255).astype(np.uint8)
+
+
+def _cut_out(images, side: int, generator) -> np.ndarray:
+    """A gray square anywhere in each image (DeVries and Taylor, arXiv:1708.04552), partly outside where it falls so."""
+    images, size = images.copy(), images.shape[1]
+    for image, (row, column) in zip(images, generator.integers(0, size, (len(images), 2)), strict=True):
+        top, left = max(row - side // 2, 0), max(column - side // 2, 0)
+        image[top : row - side // 2 + side, left : column - side // 2 + side] = 128
+    return images
+
+
+def _mix_up(images, targets, alpha: float, generator) -> tuple[np.ndarray, np.ndarray]:
+    """Blend each image and its target with another of the batch (Zhang et al., arXiv:1710.09412)."""
+    weight = generator.beta(alpha, alpha, len(images)).astype(np.float32)
+    other = generator.permutation(len(images))
+    mixed = weight[:, None, None] * images + (1 - weight)[:, None, None] * images[other]
+    return mixed, weight[:, None] * targets + (1 - weight)[:, None] * targets[other]

@@ -1,0 +1,5 @@
+"""The three networks of the study. Each module has one ``build(classes, size)`` that returns a Keras model.
+
+Every network takes gray levels from 0 to 255, shape (N, size, size, 1), scales them to [0, 1] itself, and returns
+probabilities, shape (N, classes). So scaling cannot differ between training and serving.
+"""

@@ -1,0 +1,265 @@
+"""The one way in which all networks are trained: batches, snapshots, history, interruption and resumption.
+
+Training counts iterations (weight updates), as the study does. Every batch is a function of the seed and the iteration
+alone, and a checkpoint holds every variable of network and optimizer, so a run that was interrupted at any moment and
+started again ends with the same bytes as one that was not.
+"""
+
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from facial_expression.atomic import remove, replacing
+from facial_expression.augmentation import augment
+from facial_expression.facetable import LabelledImages
+from facial_expression.params import Recipe
+from facial_expression.snapshots import architecture, write_description, write_snapshot
+
+CHECKPOINT_SECONDS = 60
+_VALIDATION_BATCH = 500
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss is not a number any more."""
+
+
+def train(
+    network: keras.Model,
+    recipe: Recipe,
+    classes: tuple[str, ...],
+    training: LabelledImages,
+    validation: LabelledImages,
+    model_directory: str | Path,
+    workspace: str | Path,
+    description: dict | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train a network and write it as a model directory.
+
+    Args:
+        network: freshly built, not compiled.
+        recipe: how long and how.
+        classes: names of the classes, in the order of the network's outputs.
+        training: faces to learn from.
+        validation: faces to watch; nothing is learned from them.
+        model_directory: written at the end, as :mod:`facial_expression.snapshots` describes it.
+        workspace: directory for checkpoints; training goes on from what it finds there if that belongs to the same
+            network, recipe, data and description, and removes it at the end.
+        description: whatever else shall stand in ``recipe.json``.
+        progress: show a progress bar with images per second, time left, loss and accuracy.
+
+    Returns:
+        History, one row per ``validate_every`` iterations: iteration, loss, accuracy (means over these iterations'
+        minibatches), validation_loss, validation_accuracy.
+
+    Raises:
+        TrainingDivergedError: a loss is not finite; the message says at which iteration and what to change.
+        ValueError: there are fewer training faces than a batch holds.
+    """
+    if len(training.labels) < recipe.batch_size:
+        raise ValueError(f"{len(training.labels)} training faces are too few for a batch of {recipe.batch_size}")
+    description = {"classes": list(classes), "recipe": recipe.model_dump(), **(description or {})}
+    network.compile(
+        optimizer=make_optimizer(recipe),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    network.optimizer.build(network.trainable_variables)
+    run = Run(Path(workspace), network, recipe, _fingerprint(network, description, training, validation))
+    run.resume()
+    targets = np.eye(len(classes), dtype=np.float32)
+    if run.iteration < recipe.iterations:
+        network.fit(
+            batches(training, targets, recipe, run.iteration),
+            steps_per_epoch=recipe.validate_every,
+            initial_epoch=run.iteration // recipe.validate_every,
+            epochs=recipe.iterations // recipe.validate_every,
+            validation_data=(validation.images[..., None], targets[validation.labels]),
+            validation_batch_size=_VALIDATION_BATCH,
+            callbacks=[run, _ProgressBar(recipe, run.iteration, progress)],
+            verbose=0,
+        )
+    with replacing(model_directory) as temporary:
+        temporary.mkdir()
+        write_description(temporary, network, description)
+        for snapshot in sorted(run.snapshots.iterdir()):
+            (temporary / snapshot.name).write_bytes(snapshot.read_bytes())
+    remove(run.workspace)
+    return pd.DataFrame(run.history)
+
+
+def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
+    """The optimizer of a recipe: the study's RMSprop (decay 0.9), Adam, or SGD with Nesterov momentum of 0.9."""
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if recipe.warmup else recipe.learning_rate,
+            decay_steps=recipe.iterations - recipe.warmup,
+            warmup_target=recipe.learning_rate if recipe.warmup else None,
+            warmup_steps=recipe.warmup,
+        )
+    shared = {
+        "learning_rate": rate,
+        "weight_decay": recipe.weight_decay or None,
+        "use_ema": recipe.moving_average > 0,
+        "ema_momentum": recipe.moving_average or 0.99,
+    }
+    if recipe.optimizer == "sgd":
+        return keras.optimizers.SGD(momentum=0.9, nesterov=True, **shared)
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(**shared)
+    return keras.optimizers.RMSprop(rho=0.9, **shared)
+
+
+def batches(
+    training: LabelledImages, targets: np.ndarray, recipe: Recipe, start: int = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The endless sequence of batches from iteration ``start`` on.
+
+    Each epoch is a permutation of the training faces, without the last few that fill no batch.
+
+    Args:
+        training: faces to learn from.
+        targets: float32, shape (classes, classes): the target of each label.
+        recipe: batch size, augmentation, seed.
+        start: iterations already done.
+
+    Yields:
+        Images (uint8 or float32, shape (batch, size, size, 1)) and targets (float32, shape (batch, classes)).
+    """
+    per_epoch = len(training.labels) // recipe.batch_size
+    epoch, order = -1, None
+    for iteration in itertools.count(start):
+        if iteration // per_epoch != epoch:
+            epoch = iteration // per_epoch
+            order = np.random.default_rng([recipe.seed, 0, epoch]).permutation(len(training.labels))
+        offset = iteration % per_epoch * recipe.batch_size
+        chosen = np.sort(order[offset : offset + recipe.batch_size])
+        generator = np.random.default_rng([recipe.seed, 1, iteration])
+        images, wanted = augment(
+            training.images[chosen], targets[training.labels[chosen]], recipe.augmentation, generator
+        )
+        yield images[..., None], wanted
+
+
+class Run(keras.callbacks.Callback):
+    """The state of one training run: what has been done, and its checkpoint on disk.
+
+    Attributes:
+        iteration: weight updates done.
+        history: rows as :func:`train` returns them.
+        snapshots: directory of the snapshots written so far.
+    """
+
+    def __init__(self, workspace: Path, network: keras.Model, recipe: Recipe, fingerprint: str):
+        super().__init__()
+        self.workspace = workspace
+        self.network = network
+        self.recipe = recipe
+        self.fingerprint = fingerprint
+        self.iteration = 0
+        self.history: list[dict] = []
+        self.snapshots = workspace / "snapshots"
+        self._saved_at = time.monotonic()
+
+    def resume(self) -> None:
+        """Restore the checkpoint of this very run, or begin with an empty workspace if there is none."""
+        checkpoint = self.workspace / "checkpoint.npz"
+        if checkpoint.exists():
+            with np.load(checkpoint) as saved:
+                if str(saved["fingerprint"]) == self.fingerprint:
+                    for number, variable in enumerate(self._variables()):
+                        variable.assign(saved[f"variable_{number}"])
+                    self.history = json.loads(str(saved["history"]))
+                    self.iteration = self.history[-1]["iteration"]
+                    print(f"resuming after iteration {self.iteration:,} of {self.recipe.iterations:,}")
+                    return
+            print(f"starting anew: the checkpoint in {self.workspace} belongs to another network, recipe or data")
+        remove(self.workspace)
+        self.snapshots.mkdir(parents=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        """Keep the history; write snapshot and checkpoint when due. An epoch of Keras is ``validate_every`` long."""
+        self.iteration = (epoch + 1) * self.recipe.validate_every
+        row = {
+            "loss": logs["loss"],
+            "accuracy": logs["accuracy"],
+            "validation_loss": logs["val_loss"],
+            "validation_accuracy": logs["val_accuracy"],
+        }
+        if not np.isfinite(list(row.values())).all():
+            raise TrainingDivergedError(
+                f"the loss is not finite at iteration {self.iteration:,}: lower learning_rate "
+                f"(now {self.recipe.learning_rate}) or add warmup; no snapshot of this state was written"
+            )
+        self.history.append({"iteration": self.iteration, **row})
+        if self.iteration % self.recipe.snapshot_every == 0:
+            self._write_snapshot()
+        if self.iteration == self.recipe.iterations or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+            self._write_checkpoint()
+
+    def _write_snapshot(self) -> None:
+        optimizer, variables = self.network.optimizer, self.network.trainable_variables
+        if not self.recipe.moving_average:
+            write_snapshot(self.snapshots, self.network, self.iteration)
+            return
+        current = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        optimizer.finalize_variable_values(variables)
+        write_snapshot(self.snapshots, self.network, self.iteration)
+        for variable, value in zip(variables, current, strict=True):
+            variable.assign(value)
+
+    def _write_checkpoint(self) -> None:
+        arrays = {
+            f"variable_{number}": keras.ops.convert_to_numpy(variable)
+            for number, variable in enumerate(self._variables())
+        }
+        with replacing(self.workspace / "checkpoint.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, fingerprint=self.fingerprint, history=json.dumps(self.history), **arrays)
+        self._saved_at = time.monotonic()
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.network.variables, *self.network.optimizer.variables]
+
+
+class _ProgressBar(keras.callbacks.Callback):
+    """One bar over the whole training, counted in images, so that its rate is images per second."""
+
+    def __init__(self, recipe: Recipe, start: int, shown: bool):
+        super().__init__()
+        self.recipe = recipe
+        images = recipe.batch_size
+        self.bar = tqdm(
+            total=recipe.iterations * images, initial=start * images, unit="image", unit_scale=True, disable=not shown
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.bar.update(self.recipe.batch_size)
+
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
+        iteration = (epoch + 1) * self.recipe.validate_every
+        self.bar.set_description(f"iteration {iteration:,} of {self.recipe.iterations:,}", refresh=False)
+        self.bar.set_postfix_str(
+            f"loss {logs['loss']:.3f} accuracy {logs['accuracy']:.1%}, "
+            f"validation {logs['val_loss']:.3f} {logs['val_accuracy']:.1%}"
+        )
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.bar.close()
+
+
+def _fingerprint(network: keras.Model, description: dict, *parts: LabelledImages) -> str:
+    """Tells runs apart that must not continue one another: network, description and data."""
+    digest = hashlib.sha256(json.dumps([architecture(network), description], sort_keys=True).encode())
+    for part in parts:
+        digest.update(np.ascontiguousarray(part.images))
+        digest.update(np.ascontiguousarray(part.labels))
+    return digest.hexdigest()

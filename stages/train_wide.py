@@ -1,0 +1,16 @@
+"""Train the wide network under one protocol.
+
+    dvc repro train_wide@official          (all protocols: dvc repro train_wide)
+
+reads   the filtered face table, the blocks ``train_wide`` and ``runtime`` of params.yaml
+writes  models/PROTOCOL/wide/, reports/PROTOCOL/history_wide.csv
+
+10,000 iterations take about 21 minutes on two recent cores (780 images/s). An interrupted run goes on from
+.checkpoints/ when it is started again.
+"""
+
+from facial_expression.networks import wide
+from stages.training_stage import main
+
+if __name__ == "__main__":
+    main("wide", wide.build)
