@@ -1,0 +1,300 @@
+"""Exported networks: the same probabilities, the same bytes, and a card that leads back to where they come from."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+
+from facial_expression import exporting, snapshots
+from facial_expression.alignment import Aligner, load_mean_shape
+from facial_expression.emotions import NAMES
+from facial_expression.facetable import FaceTable, write_face_table
+from facial_expression.networks import resnet34, shallow, wide
+from facial_expression.params import load_params
+from facial_expression.synthetic import draw_face
+
+ROOT = Path(__file__).parents[1]
+CLASSES = ("angry", "fear", "happy", "sad", "surprise", "neutral")
+
+
+def random_faces(count, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, 48, 48), dtype=np.uint8)
+
+
+def drawn_faces(count):
+    generator = np.random.default_rng(0)
+    return np.stack([draw_face(NAMES[number % len(NAMES)], generator) for number in range(count)])
+
+
+def build_narrow_resnet(classes):
+    """ResNet-34 with all its layers but few filters, which converts in a second, not in fifteen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resnet34, "STAGES", tuple((filters // 8, blocks) for filters, blocks in resnet34.STAGES))
+        network = resnet34.build(classes)
+    for _ in range(30):  # Without running means of its own, one class gets everything and any export looks right.
+        network(random_faces(16)[..., None], training=True)
+    return network
+
+
+BUILDS = {"shallow": shallow.build, "wide": wide.build, "resnet": build_narrow_resnet}
+
+
+def build(name, seed=1):
+    keras.utils.set_random_seed(seed)
+    return BUILDS[name](len(CLASSES))
+
+
+def run(path, images):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["probabilities"], {"pixels": images[..., None].astype(np.float32)})[0]
+
+
+@pytest.fixture(scope="module", params=BUILDS)
+def exported(request, tmp_path_factory):
+    network, path = build(request.param), tmp_path_factory.mktemp(request.param) / "model.onnx"
+    exporting.export_onnx(network, path, opset=17)
+    return network, path
+
+
+@pytest.fixture(scope="module")
+def exported_shallow(tmp_path_factory):
+    network, path = build("shallow"), tmp_path_factory.mktemp("card") / "model.onnx"
+    exporting.export_onnx(network, path, opset=17)
+    return network, path
+
+
+@pytest.mark.parametrize("faces", [random_faces, drawn_faces])
+def test_same_probabilities_as_keras(exported, faces):
+    network, path = exported
+    images = faces(40)
+    expected = snapshots.predict(network, images)
+    assert expected.max() < 0.999  # else all networks agree
+    np.testing.assert_allclose(run(path, images), expected, atol=1e-5)
+    assert exporting.largest_difference(network, path, images) == np.abs(run(path, images) - expected).max()
+
+
+def test_any_number_of_faces(exported):
+    _, path = exported
+    images = drawn_faces(7)
+    seven, one = run(path, images), run(path, images[:1])
+    assert seven.shape == (7, len(CLASSES))
+    assert one.shape == (1, len(CLASSES))
+    assert seven.dtype == np.float32
+    np.testing.assert_allclose(seven.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(one, seven[:1], atol=1e-5)
+
+
+def test_interface_says_what_goes_in_and_out(exported):
+    network, path = exported
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (pixels,), (probabilities,) = session.get_inputs(), session.get_outputs()
+    assert (pixels.name, pixels.shape, pixels.type) == ("pixels", ["faces", 48, 48, 1], "tensor(float)")
+    assert (probabilities.name, probabilities.shape) == ("probabilities", ["faces", len(CLASSES)])
+    assert model.graph.name == network.name
+
+
+@pytest.mark.parametrize("opset", [13, 18])
+def test_writes_the_opset_that_was_asked_for(tmp_path, opset):
+    network = build("wide")
+    exporting.export_onnx(network, tmp_path / "model.onnx", opset)
+    assert [entry.version for entry in onnx.load(tmp_path / "model.onnx").opset_import] == [opset]
+    exporting.largest_difference(network, tmp_path / "model.onnx", random_faces(5))
+
+
+def test_unknown_opset_is_an_error_and_leaves_no_file(tmp_path):
+    with pytest.raises(ValueError, match="99"):
+        exporting.export_onnx(build("wide"), tmp_path / "model.onnx", opset=99)
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_conversion_in_between_changes_no_byte(exported, tmp_path):
+    network, path = exported
+    for number in range(2):
+        exporting.export_onnx(network, tmp_path / f"{number}.onnx", opset=17)
+        assert (tmp_path / f"{number}.onnx").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_is_an_error_that_says_what_to_do(monkeypatch, tmp_path, exported_shallow, backend):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    with pytest.raises(RuntimeError, match=f"tensorflow backend, not {backend}.*KERAS_BACKEND=tensorflow"):
+        exporting.export_onnx(exported_shallow[0], tmp_path / "model.onnx", opset=17)
+
+
+def test_another_networks_file_is_an_error(exported_shallow):
+    with pytest.raises(ValueError, match=r"off by 0\.\d+, more than 0\.0001"):
+        exporting.largest_difference(build("shallow", seed=2), exported_shallow[1], random_faces(5))
+
+
+def test_what_is_not_a_number_is_an_error(exported_shallow):
+    network = build("shallow")
+    network.get_layer("probabilities").bias.assign(np.full(len(CLASSES), np.nan))
+    with pytest.raises(ValueError, match="off by nan"):
+        exporting.largest_difference(network, exported_shallow[1], random_faces(5))
+
+
+def evaluation(validation_accuracy, accuracy=None):
+    """Metrics and selection as evaluate writes them; ensembles are better than all, and of one snapshot each."""
+    iterations = {family: 100 * number for number, family in enumerate(validation_accuracy, start=1)}
+    metrics, selection = {}, {}
+    for family, iteration in iterations.items():
+        for name, gain in ((family, 0), (f"{family}_ensemble", 0.3)):
+            metrics[name] = {
+                "accuracy": (accuracy or validation_accuracy)[family],
+                "validation_accuracy": validation_accuracy[family] + gain,
+            }
+            selection[name] = {"snapshots": {family: [iteration]}, "weights": {family: 1.0}}
+    metrics["ensemble"] = {"accuracy": 0.99, "validation_accuracy": 0.99}
+    selection["ensemble"] = {"snapshots": {family: [iteration] for family, iteration in iterations.items()}}
+    return metrics, selection
+
+
+def test_chooses_by_validation_not_by_test_accuracy():
+    metrics, selection = evaluation(
+        {"shallow": 0.51, "wide": 0.55, "resnet": 0.53}, {"shallow": 0.6, "wide": 0.4, "resnet": 0.7}
+    )
+    assert exporting.choose_network(metrics, selection) == ("wide", 200)
+
+
+def test_chooses_the_first_among_equals():
+    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.55, "resnet": 0.55})
+    assert exporting.choose_network(metrics, selection) == ("wide", 200)
+
+
+def test_reports_of_two_evaluations_are_an_error():
+    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6})
+    del selection["wide"]
+    with pytest.raises(ValueError, match="not of the same evaluation"):
+        exporting.choose_network(metrics, selection)
+
+
+def test_reports_without_a_single_network_are_an_error():
+    metrics, selection = evaluation({"shallow": 0.5})
+    with pytest.raises(ValueError, match="no single network among ensemble"):
+        exporting.choose_network({"ensemble": metrics["ensemble"]}, {"ensemble": selection["ensemble"]})
+
+
+def description():
+    return {"classes": list(CLASSES), "protocol": "official", "recipe": {"seed": 3}, "runtime": {"backend": "jax"}}
+
+
+def write_table(directory, faces=20):
+    names = [CLASSES[number % len(CLASSES)] for number in range(faces)]
+    rows = pd.DataFrame({"row": range(faces), "emotion": names, "usage": "PublicTest"})
+    write_face_table(directory, FaceTable(drawn_faces(faces), rows.assign(official="validation", published="test")))
+
+
+@pytest.fixture(scope="module")
+def card(exported_shallow, tmp_path_factory):
+    data = tmp_path_factory.mktemp("data") / "filtered"
+    write_table(data)
+    align = load_params(ROOT / "params.yaml").align.model_copy(update={"margin": 0.1, "border": "replicate"})
+    made = exporting.make_card(
+        "shallow", 400, description(), {"accuracy": 0.6}, align, load_mean_shape(), exported_shallow[1], data
+    )
+    return made, align, data
+
+
+def test_card_says_which_network_it_is_and_where_it_comes_from(card, exported_shallow):
+    made, _, data = card
+    assert made == json.loads(json.dumps(made))
+    assert (made["family"], made["snapshot"], made["protocol"]) == ("shallow", 400, "official")
+    assert made["classes"] == list(CLASSES)
+    assert made["metrics"] == {"accuracy": 0.6}
+    assert (made["recipe"], made["runtime"]) == ({"seed": 3}, {"backend": "jax"})
+    content = exported_shallow[1].read_bytes()
+    assert made["model"] == {
+        "file": "model.onnx",
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    for name in ("images.npy", "faces.csv"):
+        assert made["data"][name]["sha256"] == hashlib.sha256((data / name).read_bytes()).hexdigest()
+
+
+def test_card_describes_the_input(card):
+    made, align, _ = card
+    preprocessing = made["preprocessing"]
+    assert preprocessing["input"] == {
+        "name": "pixels",
+        "shape": ["faces", 48, 48, 1],
+        "dtype": "float32",
+        "gray_levels": [0, 255],
+    }
+    settings = ("passes", "landmark_enlargement", "landmark_set", "size", "margin", "border")
+    assert {key: preprocessing[key] for key in settings} == align.model_dump(include=set(settings))
+
+
+def test_landmarks_on_the_cards_template_stay_where_they_are(card):
+    made, align, _ = card
+    preprocessing = made["preprocessing"]
+    landmarks = np.random.default_rng(0).uniform(0, 48, (68, 2))
+    landmarks[preprocessing["landmarks"]] = np.multiply(preprocessing["size"], preprocessing["template"])
+    aligner = Aligner(align.landmark_set, align.border, align.size, align.margin, load_mean_shape())
+    face = drawn_faces(1)[0]
+    np.testing.assert_allclose(aligner.align(face, landmarks), face, atol=1)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project after evaluate: only the best network, ``wide`` by validation accuracy, is there."""
+    params = load_params(ROOT / "params.yaml")
+    protocol = params.export.protocol
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    write_table(tmp_path / "data/filtered")
+    model, report = tmp_path / "models" / protocol / "wide", tmp_path / "reports" / protocol
+    model.mkdir(parents=True)
+    network = build("wide")
+    snapshots.write_description(model, network, description() | {"protocol": protocol})
+    snapshots.write_snapshot(model, network, 200)
+    report.mkdir(parents=True)
+    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6, "resnet": 0.4})
+    (report / "metrics.json").write_text(json.dumps(metrics))
+    (report / "selection.json").write_text(json.dumps(selection))
+    return tmp_path, report, network
+
+
+def export(directory, hash_seed=0):
+    """Run the stage in a process of its own; equal constants of this network swap names between seeds 0 and 3."""
+    onednn = str(load_params(ROOT / "params.yaml").runtime.onednn)
+    words = {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": onednn, "PYTHONHASHSEED": str(hash_seed)}
+    command = [sys.executable, "-m", "stages.export"]
+    environment = os.environ | words | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_stage_writes_the_best_network_with_the_same_bytes_in_every_process(project):
+    directory, _, network = project
+    written = []
+    for hash_seed in (0, 3):
+        finished = export(directory, hash_seed)
+        assert finished.returncode == 0, finished.stderr
+        assert "snapshot 200" in finished.stdout
+        assert "largest difference from Keras" in finished.stdout
+        written.append({path.name: path.read_bytes() for path in (directory / "models/serving").iterdir()})
+    assert written[0] == written[1]
+    assert sorted(written[0]) == ["card.json", "model.onnx"]
+    card = json.loads(written[0]["card.json"])
+    assert (card["family"], card["snapshot"], card["metrics"]["validation_accuracy"]) == ("wide", 200, 0.6)
+    exporting.largest_difference(network, directory / "models/serving/model.onnx", random_faces(10))
+
+
+def test_stage_without_reports_names_the_missing_one_and_writes_nothing(project):
+    directory, report, _ = project
+    (report / "selection.json").unlink()
+    finished = export(directory)
+    assert finished.returncode == 1
+    assert "selection.json is missing: run `dvc repro evaluate`" in finished.stderr.splitlines()[-1]
+    assert not (directory / "models/serving").exists()
