@@ -1,0 +1,34 @@
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+# Stages are started by dvc as `python -m ...`, so the environment's python has to come first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test repro readme lint bench clean
+demo: $(READY)  ## the whole chain on drawn faces, in demo/
+	$(BIN)/python -m tools.demo
+
+test: $(READY)  ## all tests
+	$(BIN)/python -m pytest
+
+repro: $(READY)  ## the whole chain as params.yaml says
+	$(BIN)/dvc repro
+
+readme: $(READY)  ## the results table of README.md from the committed metrics
+	$(BIN)/python -m tools.update_readme
+
+lint: $(READY)  ## style and formatting
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+bench: $(READY)  ## measure; nothing here passes or fails
+	$(BIN)/python -m benchmarks.decoding
+
+clean:  ## what demo and the tests leave behind
+	rm -rf demo .checkpoints .pytest_cache .ruff_cache .hypothesis
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	touch $@
