@@ -1,0 +1,164 @@
+"""The whole chain on a small drawn sample: real `dvc repro`, in copies of the project, interrupted and not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from facial_expression.facetable import read_face_table
+from tools.demo import make_copy
+
+OVERRIDES = yaml.safe_load(Path(__file__).with_name("chain_params.yaml").read_text())
+CONTENDERS = [
+    *("shallow", "shallow_ensemble", "wide", "wide_ensemble", "resnet", "resnet_ensemble"),
+    "ensemble",
+]
+
+
+def dvc(copy: Path, *words: str, **options) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "dvc", *words]
+    result = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True, **options)
+    assert result.returncode == 0, f"dvc {' '.join(words)}\n{result.stdout[-3000:]}\n{result.stderr[-3000:]}"
+    return result
+
+
+def environment() -> dict[str, str]:
+    """The environment of a user who activated this python: stages are started as `python -m ...`."""
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "DVC_NO_ANALYTICS": "1",
+        "PYTHONUNBUFFERED": "1",
+        "DVC_GLOBAL_CONFIG_DIR": os.devnull,
+    }
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory) -> Path:
+    """A copy of the project in which the chain has run once."""
+    copy = tmp_path_factory.mktemp("chain") / "project"
+    make_copy(copy, OVERRIDES)
+    dvc(copy, "repro")
+    return copy
+
+
+@pytest.mark.parametrize("protocol", ["published", "official"])
+def test_every_contender_is_scored(chain, protocol):
+    metrics = json.loads((chain / "reports" / protocol / "metrics.json").read_text())
+    assert list(metrics) == CONTENDERS
+    table = read_face_table(chain / "data/filtered")
+    for entry in metrics.values():
+        assert 0 <= entry["accuracy_low"] <= entry["accuracy"] <= entry["accuracy_high"] <= 1
+        assert entry["n"] == (table.faces[protocol] == "test").sum()
+    predictions = pd.read_csv(chain / "reports" / protocol / "predictions.csv")
+    for name, entry in metrics.items():
+        assert (predictions[name] == predictions["emotion"]).mean() == pytest.approx(entry["accuracy"], abs=1e-6)
+
+
+def test_sample_reaches_every_branch(chain):
+    dataset = json.loads((chain / "reports/dataset.json").read_text())
+    table = read_face_table(chain / "data/filtered")
+    assert 0 < dataset["detected_first_pass"] < dataset["detected"] < dataset["images"]
+    assert dataset["duplicate_groups"] > 0
+    assert dataset["conflicting_groups"] > 0
+    assert min(dataset["leaked_rows_as_distributed"].values()) > 0
+    assert dataset["leaked_test_rows"]["official"] == 0
+    assert set(table.faces["official"]) == {"training", "validation", "test", "none"}
+    assert "disgust" not in table.classes
+
+
+def test_exported_network_is_described(chain):
+    card = json.loads((chain / "models/serving/card.json").read_text())
+    assert card["classes"] == list(read_face_table(chain / "data/filtered").classes)
+    assert (chain / "models/serving/model.onnx").stat().st_size == card["model"]["bytes"]
+
+
+def test_figures_are_pictures(chain):
+    figures = sorted((chain / "reports/official/figures").iterdir())
+    assert {"accuracy.png", "learning_curves.png", "recall.png"} <= {path.name for path in figures}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in figures)
+
+
+def test_a_second_repro_changes_nothing(chain):
+    assert "Data and pipelines are up to date" in dvc(chain, "repro").stdout
+
+
+def test_dvc_shows_metrics_and_plots(chain):
+    shown = dvc(chain, "metrics", "show", "--md").stdout
+    assert "ensemble.accuracy" in shown
+    assert "duplicate_groups" in shown
+    page = dvc(chain, "plots", "show", "--out", "plots").stdout
+    html = Path(page.strip().removeprefix("file://")).read_text()
+    assert "official protocol, shallow network, loss" in html
+    assert "published protocol, ensemble" in html
+
+
+def test_dvc_compares_metrics_with_the_last_commit(chain):
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    subprocess.run([*git, "add", "--all"], cwd=chain, check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", "run"], cwd=chain, check=True)
+    path = chain / "reports/official/metrics.json"
+    original = path.read_text()
+    metrics = json.loads(original)
+    metrics["ensemble"]["accuracy"] = 1.5
+    path.write_text(json.dumps(metrics))
+    changed = dvc(chain, "metrics", "diff", "--md").stdout
+    path.write_text(original)
+    assert "ensemble.accuracy" in changed
+    assert "wide.accuracy" not in changed
+
+
+def test_forced_repro_leaves_the_lock_byte_identical(chain):
+    lock = (chain / "dvc.lock").read_bytes()
+    dvc(chain, "repro", "--force", "--no-run-cache")
+    assert (chain / "dvc.lock").read_bytes() == lock
+
+
+def test_killed_in_align_and_in_training_then_completed_with_the_same_bytes(chain, tmp_path):
+    copy = tmp_path / "project"
+    make_copy(copy, OVERRIDES)
+    kill_in_stage(copy, "stages.align")
+    assert not (copy / "data/aligned").exists()
+    kill_in_stage(copy, "stages.train_wide")
+    dvc(copy, "repro")
+    assert (copy / "dvc.lock").read_bytes() == (chain / "dvc.lock").read_bytes()
+
+
+def test_a_wrong_parameter_stops_the_stage_and_names_the_key(tmp_path):
+    copy = tmp_path / "project"
+    make_copy(copy, {"download": {"synthetic_face": 10}})
+    result = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "download"], cwd=copy, env=environment(), capture_output=True, text=True
+    )
+    assert result.returncode != 0
+    assert "download.synthetic_face: unknown key" in result.stderr
+    assert not (copy / "data/raw/fer2013.csv").exists()
+
+
+def kill_in_stage(copy: Path, module: str) -> None:
+    """Run the chain and kill -9 all of it as soon as the stage ``module`` is at work."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro"],
+        cwd=copy,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if line.startswith(">") and module in line:
+            time.sleep(3)  # long enough to be inside the stage, shorter than the stage takes to start and finish
+            break
+    else:
+        pytest.fail(f"{module} was never started")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
