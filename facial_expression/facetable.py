@@ -15,6 +15,7 @@ The bytes depend on the content alone: no dates, fixed float formatting, Unix li
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -129,5 +130,5 @@ def read_face_table(directory: str | Path, memory_map: bool = False) -> FaceTabl
             pd.read_csv(directory / _FACES, keep_default_na=False, na_values={"duplicate_of": [""]}),
             np.load(landmarks, mmap_mode=mode) if landmarks.exists() else None,
         )
-    except ValueError as error:
+    except (ValueError, EOFError, BadZipFile) as error:  # what numpy raises for a damaged or an empty file
         raise ValueError(f"{directory} is not a face table: {error}") from error
