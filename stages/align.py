@@ -5,8 +5,8 @@
 reads   data/decoded/, the block ``align`` of params.yaml
 writes  data/aligned/
 
-About two minutes for FER2013 on two cores. The first detection pass, the study's, finds 24,913 of 35,887 faces
-(69.4 %), all three passes together about 83 %.
+Three minutes for FER2013 on two cores. The first detection pass, the study's, finds 24,913 of 35,887 faces (69.4 %),
+all three passes together 29,513 (82.2 %).
 """
 
 import sys

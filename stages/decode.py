@@ -5,7 +5,7 @@
 reads   data/raw/fer2013.csv (the three dialects of FER2013; see facial_expression/pixelcsv.py)
 writes  data/decoded/: 35,887 pictures of 48x48 for FER2013
 
-Takes about 3 seconds. A bad row stops it with file, line and reason.
+Takes about a second. A bad row stops it with file, line and reason.
 """
 
 import sys

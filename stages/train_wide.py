@@ -5,8 +5,8 @@
 reads   the filtered face table, the blocks ``train_wide`` and ``runtime`` of params.yaml
 writes  models/PROTOCOL/wide/, reports/PROTOCOL/history_wide.csv
 
-10,000 iterations take about 21 minutes on two recent cores (780 images/s). An interrupted run goes on from
-.checkpoints/ when it is started again.
+4,000 iterations take about 5 minutes on two recent cores (1,300 images/s) and reach 65 % validation accuracy under the
+published protocol, 59 % under the official one. An interrupted run goes on from .checkpoints/ when it is started again.
 """
 
 from facial_expression.networks import wide
