@@ -28,7 +28,8 @@ def prepare(runtime: Runtime, seed: int) -> None:
     if runtime.backend == "tensorflow":
         import tensorflow
 
-        tensorflow.config.threading.set_intra_op_parallelism_threads(runtime.threads)
+        if runtime.threads:
+            tensorflow.config.threading.set_intra_op_parallelism_threads(runtime.threads)
         tensorflow.config.experimental.enable_op_determinism()
     elif runtime.backend == "torch":
         import torch

@@ -4,7 +4,7 @@
 
 reads   data/filtered/, models/PROTOCOL/, the histories, the block ``evaluate`` of params.yaml
 writes  reports/PROTOCOL/: metrics.json, selection.json (who votes), comparisons.csv (paired tests), predictions.csv,
-        figures/
+        confusion.csv (for DVC's plots), figures/
 
 Takes a few minutes on two cores, most of it predicting with ResNet-34. README.md shows the figures to expect.
 """
@@ -61,9 +61,12 @@ def _write_tables(report: Path, contenders: list[evaluation.Contender], test: La
     evaluation.write_metrics(report / "metrics.json", contenders)
     with replacing(report / "selection.json") as temporary:
         temporary.write_text(json.dumps(evaluation.selection(contenders), indent=2) + "\n")
+    predictions = evaluation.predictions_table(contenders, test.rows, test.labels, classes)
     csv = {
         "comparisons.csv": evaluation.comparisons(contenders, test.labels),
-        "predictions.csv": evaluation.predictions_table(contenders, test.rows, test.labels, classes),
+        "predictions.csv": predictions,
+        # Without the probabilities: DVC copies the whole file into each of its plots.
+        "confusion.csv": predictions[["emotion", *(contender.name for contender in contenders)]],
     }
     for name, content in csv.items():
         with replacing(report / name) as temporary:

@@ -36,7 +36,6 @@ def environment() -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "DVC_NO_ANALYTICS": "1",
         "PYTHONUNBUFFERED": "1",
-        "DVC_GLOBAL_CONFIG_DIR": os.devnull,
     }
 
 
