@@ -22,7 +22,8 @@ def augment(
         generator: the source of randomness.
 
     Returns:
-        Images (uint8, or float32 in 0 to 255 after mixup) and targets (float32, rows summing to 1), new arrays.
+        Images (uint8, or float32 in 0 to 255 after mixup) and targets (float32, rows summing to 1). The input is left
+        as it is, and comes back itself where nothing is varied.
     """
     if settings.flip or settings.shift or settings.rotation or settings.scale:
         images = _move(images, settings, generator)
@@ -60,7 +61,7 @@ def _change_contrast(images, strength: float, generator) -> np.ndarray:
     gain = generator.uniform(1 - strength, 1 + strength, (len(images), 1, 1)).astype(np.float32)
     shift = 128 * generator.uniform(-strength, strength, (len(images), 1, 1)).astype(np.float32)
     mean = images.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
-    return np.clip((images - mean) * gain + mean + shift, 0, 255).astype(np.uint8)
+    return np.clip(np.rint((images - mean) * gain + mean + shift), 0, 255).astype(np.uint8)
 
 
 def _cut_out(images, side: int, generator) -> np.ndarray:

@@ -10,7 +10,8 @@ from facial_expression.params import Runtime
 def prepare(runtime: Runtime, seed: int) -> None:
     """Make computation deterministic and seed everything.
 
-    With TensorFlow and oneDNN the result does not depend on the number of threads; it does depend on the machine.
+    The result depends on the number of threads, among which sums are split, and on the kind of processor. It does not
+    depend on the number of cores that a given number of threads finds; 0 threads are as many as there are cores.
 
     Args:
         runtime: backend and oneDNN have to be in the environment before Keras is imported, so here they are checked.

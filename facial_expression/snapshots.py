@@ -40,10 +40,10 @@ def list_snapshots(directory: str | Path) -> list[int]:
     Raises:
         FileNotFoundError: there is none.
     """
-    names = sorted(path.name for path in Path(directory).glob(f"*{_SUFFIX}"))
-    if not names:
+    iterations = sorted(int(path.name.removesuffix(_SUFFIX)) for path in Path(directory).glob(f"*{_SUFFIX}"))
+    if not iterations:
         raise FileNotFoundError(f"{directory} holds no snapshot: run `dvc repro` to train")
-    return [int(name.removesuffix(_SUFFIX)) for name in names]
+    return iterations
 
 
 def load_network(directory: str | Path) -> keras.Model:

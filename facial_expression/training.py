@@ -28,7 +28,7 @@ _VALIDATION_BATCH = 500
 
 
 class TrainingDivergedError(RuntimeError):
-    """The loss is not a number any more."""
+    """The loss or a weight is not a number any more."""
 
 
 def train(
@@ -61,7 +61,7 @@ def train(
         minibatches), validation_loss, validation_accuracy.
 
     Raises:
-        TrainingDivergedError: a loss is not finite; the message says at which iteration and what to change.
+        TrainingDivergedError: a loss or a weight is not finite; the message says by which iteration and what to change.
         ValueError: there are fewer training faces than a batch holds.
     """
     if len(training.labels) < recipe.batch_size:
@@ -85,6 +85,7 @@ def train(
             validation_data=(validation.images[..., None], targets[validation.labels]),
             validation_batch_size=_VALIDATION_BATCH,
             callbacks=[run, _ProgressBar(recipe, run.iteration, progress)],
+            shuffle=False,  # batches come shuffled
             verbose=0,
         )
     with replacing(model_directory) as temporary:
@@ -195,10 +196,13 @@ class Run(keras.callbacks.Callback):
             "validation_loss": logs["val_loss"],
             "validation_accuracy": logs["val_accuracy"],
         }
-        if not np.isfinite(list(row.values())).all():
+        # The weights too: max-pooling and ReLU swallow what is not a number, so the loss alone may look sound.
+        weights = (keras.ops.convert_to_numpy(weight) for weight in self.network.weights)
+        if not all(np.isfinite(values).all() for values in (list(row.values()), *weights)):
             raise TrainingDivergedError(
-                f"the loss is not finite at iteration {self.iteration:,}: lower learning_rate "
-                f"(now {self.recipe.learning_rate}) or add warmup; no snapshot of this state was written"
+                f"the loss or a weight is not finite at iteration {self.iteration:,}: lower learning_rate "
+                f"(now {self.recipe.learning_rate}) or set schedule to cosine with warmup; no snapshot of this state "
+                "was written"
             )
         self.history.append({"iteration": self.iteration, **row})
         if self.iteration % self.recipe.snapshot_every == 0:

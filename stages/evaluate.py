@@ -21,7 +21,7 @@ from tqdm import tqdm
 from facial_expression import evaluation, figures, runtime, scoring, snapshots, tables
 from facial_expression.atomic import replacing
 from facial_expression.facetable import LabelledImages, read_face_table
-from facial_expression.params import ParamsError, load_params
+from facial_expression.params import load_params
 from facial_expression.protocols import PROTOCOLS
 
 FAMILIES = ("shallow", "wide", "resnet")
@@ -91,5 +91,5 @@ def _write_figures(directory: Path, protocol: str, contenders, published, test, 
 if __name__ == "__main__":
     try:
         main()
-    except (ParamsError, FileNotFoundError, ValueError) as error:
+    except (RuntimeError, FileNotFoundError, ValueError) as error:
         sys.exit(f"evaluate: {error}")

@@ -10,9 +10,9 @@ import keras
 from facial_expression import runtime
 from facial_expression.atomic import replacing
 from facial_expression.facetable import read_face_table
-from facial_expression.params import ParamsError, load_params
+from facial_expression.params import load_params
 from facial_expression.protocols import PROTOCOLS
-from facial_expression.training import TrainingDivergedError, train
+from facial_expression.training import train
 
 
 def main(family: str, build: Callable[[int, int], keras.Model]) -> None:
@@ -22,7 +22,7 @@ def main(family: str, build: Callable[[int, int], keras.Model]) -> None:
     protocol = parser.parse_args().protocol
     try:
         _train(family, build, protocol)
-    except (ParamsError, TrainingDivergedError, FileNotFoundError, ValueError) as error:
+    except (RuntimeError, FileNotFoundError, ValueError) as error:
         sys.exit(f"train_{family}: {error}")
 
 

@@ -125,7 +125,8 @@ def test_killed_in_align_and_in_training_then_completed_with_the_same_bytes(chai
     make_copy(copy, OVERRIDES)
     kill_in_stage(copy, "stages.align")
     assert not (copy / "data/aligned").exists()
-    kill_in_stage(copy, "stages.train_wide")
+    kill_in_stage(copy, "stages.train_wide", copy / ".checkpoints/published/wide/snapshots")
+    assert not (copy / "models/published/wide").exists()
     dvc(copy, "repro")
     assert (copy / "dvc.lock").read_bytes() == (chain / "dvc.lock").read_bytes()
 
@@ -141,8 +142,8 @@ def test_a_wrong_parameter_stops_the_stage_and_names_the_key(tmp_path):
     assert not (copy / "data/raw/fer2013.csv").exists()
 
 
-def kill_in_stage(copy: Path, module: str) -> None:
-    """Run the chain and kill -9 all of it as soon as the stage ``module`` is at work."""
+def kill_in_stage(copy: Path, module: str, sign: Path | None = None) -> None:
+    """Run the chain and kill -9 all of it when the stage ``module`` is at work, or when its ``sign`` appears."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro"],
         cwd=copy,
@@ -152,12 +153,11 @@ def kill_in_stage(copy: Path, module: str) -> None:
         text=True,
         start_new_session=True,
     )
-    for line in process.stdout:
-        if line.startswith(">") and module in line:
-            time.sleep(3)  # long enough to be inside the stage, shorter than the stage takes to start and finish
-            break
-    else:
-        pytest.fail(f"{module} was never started")
+    started = any(line.startswith(">") and module in line for line in process.stdout)
+    assert started, f"{module} was never started"
+    time.sleep(1)
+    while sign and not sign.exists() and process.poll() is None:
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import h5py
@@ -120,10 +121,10 @@ def interrupt():
 
 
 @contextlib.contextmanager
-def interrupted(moment, checkpoint_seconds=-1):
+def interrupted(moment):
     """The block is a training that ends at ``moment``, after a checkpoint at every validation."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "CHECKPOINT_SECONDS", checkpoint_seconds)
+        patch.setattr(training, "CHECKPOINT_SECONDS", -1)
         moment(patch)
         with pytest.raises(Interruption):
             yield
@@ -312,10 +313,18 @@ def test_running_means_and_momentum_survive_an_interruption(tmp_path):
     assert_same(tmp_path / "parts", parts, (whole, content(tmp_path / "whole" / "model")))
 
 
-def test_checkpoints_are_written_as_seldom_as_asked(tmp_path):
-    with interrupted(before_update(5), checkpoint_seconds=10_000):
-        train(tmp_path, PLAIN, shallow.build)
-    assert not (tmp_path / "workspace" / "checkpoint.npz").exists()
+def test_checkpoints_are_written_as_seldom_as_asked_and_at_the_end(tmp_path, monkeypatch):
+    clock, save, written = itertools.count(step=25), np.savez, []
+
+    def note(file, **arrays):
+        written.append(json.loads(arrays["history"])[-1]["iteration"])
+        save(file, **arrays)
+
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 60)
+    monkeypatch.setattr(training, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(np, "savez", note)
+    train(tmp_path, change(PLAIN, iterations=8, snapshot_every=8, validate_every=1), shallow.build)
+    assert written == [3, 6, 8]  # 75 seconds after the start, 75 after that, and the last
 
 
 # Whose checkpoint it is
@@ -442,7 +451,8 @@ def test_too_few_faces_for_a_batch_are_named_before_anything_is_written(tmp_path
     assert not list(tmp_path.iterdir())
 
 
-def test_a_face_that_is_not_a_number_stops_training_at_its_iteration(tmp_path):
+@pytest.mark.parametrize("build", [normalised, shallow.build, wide.build])
+def test_a_face_that_is_not_a_number_stops_training_at_its_iteration(tmp_path, build):
     images = TRAINING.images.astype(np.float32)
     images[50] = np.nan
     faces = LabelledImages(images, TRAINING.labels, TRAINING.rows)
@@ -458,7 +468,7 @@ def test_a_face_that_is_not_a_number_stops_training_at_its_iteration(tmp_path):
     former.parent.mkdir()
     former.write_text("former")
     with pytest.raises(training.TrainingDivergedError) as raised:
-        train(tmp_path, recipe, normalised, training=faces)
+        train(tmp_path, recipe, build, training=faces)
     for word in (f"at iteration {met}:", "lower learning_rate (now 0.01)", "warmup"):
         assert word in str(raised.value)
     written = list(range(1, met))
