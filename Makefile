@@ -25,7 +25,7 @@ bench: $(READY)  ## measure; nothing here passes or fails
 	$(BIN)/python -m benchmarks.decoding
 
 clean:  ## what demo and the tests leave behind
-	rm -rf demo .checkpoints .pytest_cache .ruff_cache .hypothesis
+	rm -rf demo .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'

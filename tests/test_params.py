@@ -236,3 +236,9 @@ def test_invalid_yaml_says_where(tmp_path, text, place):
 def test_a_file_in_another_encoding_is_named(tmp_path):
     with pytest.raises(ParamsError, match=r"own\.yaml cannot be read: 'utf-8' codec"):
         load_text(tmp_path, "runtime: ä".encode("latin-1"))
+
+
+def test_committed_parameters_share_no_block():
+    """DVC changes a shared block in all places or loses the change: ``dvc exp run -S`` needs each written out."""
+    events = YAML().parse((Path(__file__).parent.parent / "params.yaml").read_text())
+    assert not [event.anchor for event in events if getattr(event, "anchor", None)]
