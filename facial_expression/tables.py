@@ -11,6 +11,10 @@ from rich.text import Text
 
 from facial_expression.atomic import replacing
 from facial_expression.emotions import NAMES
+from facial_expression.params import Download
+
+FER2013_MD5 = "f8428a1edbd21e88f42c73edd2a14f95"
+"""Of fer2013.csv as its publisher ships it."""
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
@@ -53,9 +57,10 @@ def published_accuracy(protocol: str) -> dict[str, float]:
     return {name: figure.accuracy for name, figure in PUBLISHED.items()} if protocol == "published" else {}
 
 
-def is_comparable(dataset: str, classes: Sequence[str]) -> bool:
-    """Whether results are about what the study measured: FER2013 without disgust."""
-    return dataset == "fer2013" and tuple(classes) == tuple(name for name in NAMES if name != "disgust")
+def is_comparable(download: Download, classes: Sequence[str]) -> bool:
+    """Whether results are about what the study measured: FER2013's own bytes, all classes but disgust."""
+    is_fer2013 = download.dataset == "fer2013" and download.md5 == FER2013_MD5
+    return is_fer2013 and tuple(classes) == tuple(name for name in NAMES if name != "disgust")
 
 
 def results_table(results: Mapping[str, Mapping[str, Mapping]], comparable: bool = True) -> Group:

@@ -41,7 +41,7 @@ def main() -> None:
     )
     report = Path("reports", protocol)
     _write_tables(report, contenders, test, table.classes)
-    comparable = tables.is_comparable(params.download.dataset, table.classes)
+    comparable = tables.is_comparable(params.download, table.classes)
     published = tables.published_accuracy(protocol) if comparable else {}
     _write_figures(report / "figures", protocol, contenders, published, test, table.classes)
     Console().print(tables.results_table({protocol: evaluation.metrics(contenders)}, comparable))

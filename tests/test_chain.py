@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from facial_expression.facetable import read_face_table
 from tools.demo import make_copy
 
-OVERRIDES = yaml.safe_load(Path(__file__).with_name("chain_params.yaml").read_text())
+OVERRIDES = YAML(typ="safe").load(Path(__file__).with_name("chain_params.yaml"))
 CONTENDERS = [
     *("shallow", "shallow_ensemble", "wide", "wide_ensemble", "resnet", "resnet_ensemble"),
     "ensemble",

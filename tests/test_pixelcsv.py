@@ -2,8 +2,6 @@
 
 import os
 import re
-import shutil
-import tarfile
 from collections import Counter
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facial_expression.acquisition import unpack_csv
 from facial_expression.emotions import NAMES
 from facial_expression.pixelcsv import PixelCsvError, read_pixel_csv
 
@@ -299,11 +298,10 @@ def test_arbitrary_bytes_after_the_header(scratch, content):
     check_against_reference(scratch, b"emotion,pixels\n" + content, 2)
 
 
-@pytest.mark.skipif("FER2013_ARCHIVE" not in os.environ, reason="FER2013_ARCHIVE does not name fer2013.tar.gz")
+@pytest.mark.skipif("FER2013_ARCHIVE" not in os.environ, reason="set FER2013_ARCHIVE to decode the real data")
 def test_the_real_file(tmp_path):
     path = tmp_path / "fer2013.csv"
-    with tarfile.open(os.environ["FER2013_ARCHIVE"]) as archive, path.open("wb") as file:
-        shutil.copyfileobj(archive.extractfile("fer2013/fer2013.csv"), file)
+    unpack_csv(os.environ["FER2013_ARCHIVE"], path, md5=None)
     table = read_pixel_csv(path)
     assert table.images.shape == (35887, 48, 48)
     assert table.images[0, 0, :6].tolist() == [70, 80, 82, 72, 58, 58]

@@ -1,11 +1,16 @@
 """The results tables and their place in a Markdown document."""
 
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from facial_expression import tables
+from facial_expression.emotions import NAMES
+from facial_expression.params import load_params
+
+SIX = tuple(name for name in NAMES if name != "disgust")
 
 
 def contender(accuracy, low=None, high=None, **others):
@@ -134,3 +139,18 @@ def test_missing_marks_are_refused(document, tmp_path):
 def test_missing_document_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"absent\.md"):
         tables.replace_results(tmp_path / "absent.md", "table")
+
+
+@pytest.mark.parametrize(
+    ("change", "classes", "expected"),
+    [
+        ({}, SIX, True),
+        ({"dataset": "synthetic"}, SIX, False),
+        ({"md5": None}, SIX, False),
+        ({"md5": "0" * 32}, SIX, False),
+        ({}, NAMES, False),
+    ],
+)
+def test_only_fer2013_without_disgust_is_compared_with_the_study(change, classes, expected):
+    download = load_params(Path(__file__).parent.parent / "params.yaml").download.model_copy(update=change)
+    assert tables.is_comparable(download, classes) is expected

@@ -2,8 +2,9 @@
 
     make demo
 
-Takes five minutes on two recent cores. The copy in demo/ is a project of its own: change its params.yaml, run
-`dvc repro` in it, look at its reports. A second run does again only what has changed since.
+Takes three to five minutes on two recent cores. The copy in demo/ is a project of its own: change its params.yaml, run
+`dvc repro` in it, look at its reports. A second `make demo` brings its code and parameters back to the project's, and
+does again only what that changes.
 """
 
 import json
@@ -12,9 +13,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
 from rich.console import Console
+from ruamel.yaml import YAML
 
+from facial_expression.atomic import remove
 from facial_expression.protocols import PROTOCOLS
 from facial_expression.tables import results_table
 
@@ -24,7 +26,7 @@ OVERRIDES = Path(__file__).with_name("demo_params.yaml")
 
 def main() -> None:
     demo = ROOT / "demo"
-    make_copy(demo, yaml.safe_load(OVERRIDES.read_text()))
+    make_copy(demo, YAML(typ="safe").load(OVERRIDES))
     command = [sys.executable, "-m", "dvc", "repro"]
     if subprocess.run(command, cwd=demo).returncode:
         sys.exit("demo: the chain stopped; the message above says why, and a second `make demo` goes on from there")
@@ -44,22 +46,29 @@ def make_copy(destination: Path, overrides: dict) -> None:
     What an earlier run left in ``destination`` (data, models, cache) stays, so that dvc can skip what has not changed.
     """
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in filter(None, names.split("\0")):
+    result = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True)
+    if result.returncode:
+        sys.exit(f"{ROOT} is no git repository, which dvc needs: clone the project, or run `git init` there")
+    names = [name for name in result.stdout.split("\0") if name and not name.startswith(("reports/", "dvc.lock"))]
+    for folder in {name.split("/")[0] for name in names if "/" in name} - {".dvc"}:
+        remove(destination / folder)  # else a module that the project no longer has would stay
+    for name in names:
         source, target = ROOT / name, destination / name
-        if source.exists() and not name.startswith(("reports/", "dvc.lock")):
+        if source.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    (destination / "params.yaml").write_text(yaml.safe_dump(_merge(params, overrides), sort_keys=False))
+    params = YAML().load(ROOT / "params.yaml")
+    _change(params, overrides)
+    YAML().dump(params, destination / "params.yaml")
     subprocess.run(["git", "init", "--quiet"], cwd=destination, check=True)
 
 
-def _merge(base: dict, changes: dict) -> dict:
-    merged = dict(base)
-    for key, value in changes.items():
-        merged[key] = _merge(base[key], value) if isinstance(value, dict) and isinstance(base.get(key), dict) else value
-    return merged
+def _change(params: dict, overrides: dict) -> None:
+    for key, value in overrides.items():
+        if isinstance(value, dict):
+            _change(params[key], value)
+        else:
+            params[key] = value
 
 
 if __name__ == "__main__":
