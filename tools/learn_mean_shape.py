@@ -1,9 +1,9 @@
-"""Learn the mean shape that faces are aligned to, from the faces that dlib finds without enlargement.
+"""Learn the mean shape that faces are aligned to, from the Training faces that dlib finds without enlargement.
 
     python -m tools.learn_mean_shape data/decoded facial_expression/mean_shape.csv
 
-Takes about a minute on two cores for the whole of FER2013. The result is kept in git: run this only to learn another
-one, from other faces.
+Takes about a minute on two cores for FER2013. PublicTest and PrivateTest have no part in it. The result is kept in git:
+run this only to learn another one, from other faces.
 """
 
 import argparse
@@ -23,6 +23,7 @@ def main() -> None:
     parser.add_argument("destination", help="CSV file to write")
     arguments = parser.parse_args()
     table = read_face_table(arguments.table)
+    table = table.select((table.faces["usage"] == "Training").to_numpy())
     faces = detect_faces(table.images, [DetectionPass()], LANDMARK_ENLARGEMENT)
     landmarks = np.stack([face.landmarks for face in faces if face is not None])
     save_mean_shape(arguments.destination, learn_mean_shape(landmarks, table.images.shape[1]))
