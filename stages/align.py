@@ -11,10 +11,12 @@ all three passes together 29,513 (82.2 %).
 
 import sys
 
-from facial_expression.alignment import Aligner, align_faces, detect_faces, load_mean_shape
+from facial_expression.alignment import Aligner
 from facial_expression.detection import DetectionPass
 from facial_expression.facetable import read_face_table, write_face_table
+from facial_expression.mean_shape import load_mean_shape
 from facial_expression.params import ParamsError, load_params
+from facial_expression.table_alignment import align_faces, detect_faces
 
 
 def main() -> None:

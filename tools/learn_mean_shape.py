@@ -10,9 +10,10 @@ import argparse
 
 import numpy as np
 
-from facial_expression.alignment import detect_faces, learn_mean_shape, save_mean_shape
 from facial_expression.detection import DetectionPass
 from facial_expression.facetable import read_face_table
+from facial_expression.mean_shape import learn_mean_shape, save_mean_shape
+from facial_expression.table_alignment import detect_faces
 
 LANDMARK_ENLARGEMENT = 4
 

@@ -1,0 +1,100 @@
+"""All faces of a face table found and aligned, in parallel."""
+
+from collections.abc import Iterable
+
+import cv2
+import joblib
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from facial_expression.alignment import Aligner
+from facial_expression.detection import DetectionPass, Face, FaceDetector
+from facial_expression.facetable import FaceTable
+
+_BATCH = 128  # pictures per task of a worker process
+
+
+def detect_faces(
+    pictures: np.ndarray,
+    passes: Iterable[DetectionPass],
+    landmark_enlargement: int,
+    workers: int = -1,
+    progress: bool = True,
+) -> list[Face | None]:
+    """The best-scored face of every picture, or None, in the order of the pictures.
+
+    Args:
+        pictures: uint8, shape (N, size, size).
+        passes: see :class:`facial_expression.detection.FaceDetector`.
+        landmark_enlargement: likewise.
+        workers: number of processes, -1 for one per core. The result does not depend on it.
+        progress: show a progress bar.
+    """
+    passes = tuple(passes)
+    batches = [np.asarray(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator")
+    results = parallel(joblib.delayed(_detect_batch)(batch, passes, landmark_enlargement) for batch in batches)
+    faces: list[Face | None] = []
+    with tqdm(total=len(pictures), desc="detect", unit="picture", disable=not progress) as bar:
+        for result in results:
+            faces += result
+            bar.update(len(result))
+    return faces
+
+
+def align_faces(
+    table: FaceTable,
+    aligner: Aligner,
+    faces: list[Face | None],
+    missing: str,
+) -> FaceTable:
+    """The face table of aligned crops.
+
+    Adds the columns ``detected`` (bool), ``detector_pass`` (0 where nothing was found), ``score``, ``left``, ``top``,
+    ``width`` and ``height`` (pixels of the source picture), and the landmarks.
+
+    Args:
+        table: the decoded pictures.
+        aligner: how to crop.
+        faces: what :func:`detect_faces` found in ``table.images``.
+        missing: ``frame`` keeps a picture without a found face, cropped as if its face lay where faces lie on average;
+            ``drop`` leaves it out.
+
+    Raises:
+        ValueError: ``missing`` is neither, or not a single face is left.
+    """
+    if missing not in ("frame", "drop"):
+        raise ValueError(f"missing must be 'frame' or 'drop', not {missing!r}")
+    landmarks = np.stack(
+        [
+            aligner.frame_landmarks(picture) if face is None else face.landmarks
+            for picture, face in zip(table.images, faces, strict=True)
+        ]
+    )
+    crops = np.stack([aligner.align(picture, marks) for picture, marks in zip(table.images, landmarks, strict=True)])
+    columns = [(False, 0, 0.0, 0.0, 0.0, 0.0, 0.0) if face is None else _row(face) for face in faces]
+    names = ["detected", "detector_pass", "score", "left", "top", "width", "height"]
+    added = pd.DataFrame(columns, columns=names, index=table.faces.index)
+    aligned = FaceTable(crops, pd.concat([table.faces, added], axis=1), landmarks)
+    if missing == "drop":
+        aligned = aligned.select(added["detected"].to_numpy())
+    if len(aligned) == 0:
+        raise ValueError("no face was found in any picture: add a detection pass or keep missing faces with `frame`")
+    return aligned
+
+
+def _row(face: Face) -> tuple:
+    return (True, face.detector_pass, face.score, *face.box)
+
+
+# One detector per worker process: loading the landmark model takes about a second.
+_detectors: dict[tuple, FaceDetector] = {}
+
+
+def _detect_batch(pictures, passes: tuple[DetectionPass, ...], landmark_enlargement: int) -> list[Face | None]:
+    key = (passes, landmark_enlargement)
+    if key not in _detectors:
+        cv2.setNumThreads(1)
+        _detectors[key] = FaceDetector(passes, landmark_enlargement)
+    return [next(iter(_detectors[key].detect(picture)), None) for picture in pictures]
