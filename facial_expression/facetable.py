@@ -13,6 +13,7 @@ A face table is a directory with
 The bytes depend on the content alone: no dates, fixed float formatting, Unix line ends.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -24,6 +25,8 @@ from facial_expression.atomic import replacing
 from facial_expression.emotions import NAMES, in_order
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
+LEFT_OUT = "none"
+"""What stands in a protocol's column for a face that is in none of its parts."""
 
 _IMAGES, _FACES, _LANDMARKS = "images.npy", "faces.csv", "landmarks.npy"
 
@@ -89,6 +92,14 @@ class FaceTable:
         """The faces where ``mask`` (bool, shape (N,)) is true, as a new table with a fresh index."""
         landmarks = None if self.landmarks is None else self.landmarks[mask]
         return FaceTable(self.images[mask], self.faces[mask].reset_index(drop=True), landmarks)
+
+    def under(self, protocol: str) -> "FaceTable":
+        """The faces that have a part under ``protocol``; their classes are those that its networks know."""
+        return self.select((self.faces[protocol] != LEFT_OUT).to_numpy())
+
+    def without(self, emotions: Collection[str]) -> "FaceTable":
+        """The faces of all emotions but these."""
+        return self.select(~self.faces["emotion"].isin(emotions).to_numpy())
 
     def part(self, protocol: str, part: str) -> LabelledImages:
         """The faces that are ``part`` (training, validation or test) under ``protocol``."""

@@ -72,8 +72,17 @@ class Align(Block):
     missing: Literal["frame", "drop"]
 
 
+def _leaves_two_classes(names: list[str]) -> list[str]:
+    if len(set(names)) > len(NAMES) - 2:
+        raise ValueError("must leave at least two classes")
+    return list(in_order(names))
+
+
+Drop = Annotated[list[Literal[NAMES]], AfterValidator(_leaves_two_classes)]
+
+
 class FilterClasses(Block):
-    drop: Annotated[list[Literal[NAMES]], AfterValidator(lambda names: list(in_order(names)))]
+    drop: Drop
     training_share: Annotated[float, Field(gt=0, lt=1)]
     validation_share: Annotated[float, Field(gt=0, lt=1)]
     seed: Seed
@@ -84,8 +93,6 @@ class FilterClasses(Block):
             raise ValueError(
                 "training_share and validation_share together must stay below 1: the rest is the test part"
             )
-        if len(self.drop) > len(NAMES) - 2:
-            raise ValueError("drop must leave at least two classes")
         return self
 
 
@@ -112,6 +119,7 @@ class Recipe(Block):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     moving_average: Annotated[float, Field(ge=0, lt=1)]
     augmentation: Augmentation
+    time_budget: Annotated[float, Field(ge=0)]
     seed: Seed
 
     @model_validator(mode="after")
@@ -125,16 +133,61 @@ class Recipe(Block):
         return self
 
 
-class Evaluate(Block):
+class Start(Block):
+    iterations: PositiveInt
+    snapshot_every: PositiveInt
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
+    warmup: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _intervals_fit(self):
+        if self.iterations % self.snapshot_every:
+            raise ValueError("iterations must be a multiple of snapshot_every")
+        if self.warmup >= self.iterations:
+            raise ValueError("warmup must be below iterations")
+        return self
+
+
+class GrowingRecipe(Recipe):
+    start: Start | None
+
+
+class RecipeByProtocol(Block):
+    published: Recipe
+    official: Recipe
+
+
+class GrowingRecipeByProtocol(Block):
+    published: GrowingRecipe
+    official: GrowingRecipe
+
+
+class Evaluation(Block):
+    protocol: Literal["published", "official"]
+    drop: Drop
+    flip: bool
+    temperature: bool
     ensemble_last: PositiveInt
     family_weights: Literal["fitted", "equal"]
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     seed: Seed
 
 
+class Evaluations(Block):
+    published: Evaluation
+    official: Evaluation
+    seven: Evaluation
+
+
+REPORTS = tuple(Evaluations.model_fields)
+"""The names of what is measured, each a directory in ``reports/``."""
+
+
 class Export(Block):
     protocol: Literal["published", "official"]
     opset: Annotated[int, Field(ge=13, le=18)]
+    calibration_faces: PositiveInt
+    largest_loss: Annotated[float, Field(gt=0, le=1)]
 
 
 class Params(Block):
@@ -142,10 +195,10 @@ class Params(Block):
     download: Download
     align: Align
     filter_classes: FilterClasses
-    train_shallow: Recipe
-    train_wide: Recipe
-    train_resnet: Recipe
-    evaluate: Evaluate
+    train_shallow: RecipeByProtocol
+    train_wide: RecipeByProtocol
+    train_resnet: GrowingRecipeByProtocol
+    evaluate: Evaluations
     export: Export
 
 

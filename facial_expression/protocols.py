@@ -1,11 +1,12 @@
 """Who is training, validation and test under each protocol, and which pictures stand in the data more than once.
 
 ``published``
-    how the study was evaluated: faces that the detector's first pass does not find are left out, and the rest is split
-    at random into training, validation and test, stratified by emotion, whatever ``usage`` says.
+    how the study was evaluated: faces of the classes that are dropped and faces that the detector's first pass does not
+    find are left out, and the rest is split at random into training, validation and test, stratified by emotion,
+    whatever ``usage`` says.
 ``official``
-    FER2013's own split: Training, PublicTest (validation) and PrivateTest (test), every face kept, but training rows
-    whose picture also stands in PublicTest or PrivateTest are left out.
+    FER2013's own split: Training, PublicTest (validation) and PrivateTest (test), every face of every class kept, but
+    training rows whose picture also stands in PublicTest or PrivateTest are left out.
 """
 
 import hashlib
@@ -16,12 +17,11 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from facial_expression.emotions import NAMES
-from facial_expression.facetable import FaceTable
+from facial_expression.facetable import LEFT_OUT, FaceTable
 from facial_expression.params import FilterClasses
 
 PROTOCOLS = ("published", "official")
 PARTS = ("training", "validation", "test")
-LEFT_OUT = "none"
 
 _OFFICIAL_PARTS = {"Training": "training", "PublicTest": "validation", "PrivateTest": "test"}
 
@@ -56,7 +56,7 @@ def find_duplicates(decoded: FaceTable) -> Duplicates:
 
 
 def assign_parts(aligned: FaceTable, duplicates: Duplicates, settings: FilterClasses) -> FaceTable:
-    """The faces of the classes that are kept, with their part under each protocol.
+    """All faces, with their part under each protocol.
 
     Adds the columns ``duplicate_of`` (row of the first identical picture, empty for the first itself), ``published``
     and ``official`` (``training``, ``validation``, ``test`` or ``none``).
@@ -68,17 +68,13 @@ def assign_parts(aligned: FaceTable, duplicates: Duplicates, settings: FilterCla
     pictures = faces["row"].map(duplicates.first)
     faces["duplicate_of"] = pictures.astype("Int64").mask(pictures == faces["row"])
     faces["official"] = official_split(faces["usage"], pictures)
-    kept = FaceTable(aligned.images, faces, aligned.landmarks).select(~faces["emotion"].isin(settings.drop).to_numpy())
+    kept = faces[~faces["emotion"].isin(settings.drop)]
     shares = settings.training_share, settings.validation_share
-    found = kept.faces["detector_pass"] == 1
-    kept.faces.insert(
-        kept.faces.columns.get_loc("official"),
-        "published",
-        published_split(kept.faces["emotion"], found, *shares, settings.seed),
-    )
+    split = published_split(kept["emotion"], kept["detector_pass"] == 1, *shares, settings.seed)
+    faces["published"] = split.reindex(faces.index, fill_value=LEFT_OUT)
     for protocol in PROTOCOLS:
-        _require_every_part(kept.faces[protocol])
-    return kept
+        _require_every_part(faces[protocol])
+    return FaceTable(aligned.images, faces, aligned.landmarks)
 
 
 def official_split(usage: pd.Series, pictures: pd.Series) -> pd.Series:

@@ -1,6 +1,10 @@
 """How Keras computes: backend, oneDNN, threads, determinism. The only module that imports a backend by name."""
 
+import importlib
 import os
+import platform
+from pathlib import Path
+from types import ModuleType
 
 import keras
 
@@ -41,8 +45,38 @@ def prepare(runtime: Runtime, seed: int) -> None:
     keras.utils.set_random_seed(seed)
 
 
-def describe() -> dict[str, str]:
-    """What a trained model owes its numbers to, beside data and recipe: backend and library versions."""
-    backend = keras.backend.backend()
-    module = __import__({"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}[backend])
-    return {"backend": backend, "backend_version": str(module.__version__), "keras_version": keras.__version__}
+def describe(runtime: Runtime) -> dict[str, str | int]:
+    """What a trained model owes its numbers to, beside data and recipe: how and on what Keras computes here.
+
+    Returns:
+        ``backend``, ``backend_version`` and ``keras_version``; ``device``, the GPU's name or the processor's kind with
+        its widest vector instructions, such as ``x86_64 avx2``; ``onednn`` and ``threads`` as in ``runtime``.
+    """
+    backend = importlib.import_module(runtime.backend)
+    return {
+        "backend": runtime.backend,
+        "backend_version": str(backend.__version__),
+        "keras_version": keras.__version__,
+        "device": _gpu(runtime.backend, backend) or _processor(),
+        "onednn": runtime.onednn,
+        "threads": runtime.threads,
+    }
+
+
+def _gpu(name: str, backend: ModuleType) -> str | None:
+    """Name of the first GPU that the backend computes on, None if there is none."""
+    if name == "torch":
+        return backend.cuda.get_device_name(0) if backend.cuda.is_available() else None
+    if name == "jax":
+        return next((device.device_kind for device in backend.devices() if device.platform == "gpu"), None)
+    gpus = backend.config.list_physical_devices("GPU")
+    return backend.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else None
+
+
+def _processor() -> str:
+    words = [platform.machine()]
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        flags = set(cpuinfo.read_text().split())
+        words += [name for name in ("avx512f", "avx2", "avx", "asimd") if name in flags][:1]
+    return " ".join(words)

@@ -31,7 +31,12 @@ def read_description(directory: str | Path) -> dict:
 
 def write_snapshot(directory: Path, network: keras.Model, iteration: int) -> None:
     """Write the network's weights as the snapshot of ``iteration``."""
-    _uncompiled(network).save_weights(directory / f"{iteration:06d}{_SUFFIX}")
+    _uncompiled(network).save_weights(snapshot_path(directory, iteration))
+
+
+def snapshot_path(directory: str | Path, iteration: int) -> Path:
+    """Where the directory holds the snapshot of ``iteration``."""
+    return Path(directory) / f"{iteration:06d}{_SUFFIX}"
 
 
 def list_snapshots(directory: str | Path) -> list[int]:
@@ -53,12 +58,14 @@ def load_network(directory: str | Path) -> keras.Model:
 
 def load_snapshot(network: keras.Model, directory: str | Path, iteration: int) -> None:
     """Load the weights of a snapshot into a network that :func:`load_network` returned."""
-    network.load_weights(Path(directory) / f"{iteration:06d}{_SUFFIX}")
+    network.load_weights(snapshot_path(directory, iteration))
 
 
 def predict(network: keras.Model, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """Probabilities, float32, shape (N, classes), of faces, uint8, shape (N, size, size)."""
-    return network.predict(images[..., None], batch_size=batch_size, verbose=0)
+    # Not network.predict: TensorFlow's input pipeline sleeps at the end of each call, up to as long as the call took.
+    starts = range(0, len(images), batch_size)
+    return np.concatenate([network.predict_on_batch(images[start : start + batch_size, ..., None]) for start in starts])
 
 
 def _uncompiled(network: keras.Model) -> keras.Model:

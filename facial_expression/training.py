@@ -2,14 +2,15 @@
 
 Training counts iterations (weight updates), as the study does. Every batch is a function of the seed and the iteration
 alone, and a checkpoint holds every variable of network and optimizer, so a run that was interrupted at any moment and
-started again ends with the same bytes as one that was not.
+started again ends with the same bytes as one that was not. The one exception is a run with a time budget: how far it
+gets depends on the machine.
 """
 
 import hashlib
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import keras
@@ -21,10 +22,10 @@ from facial_expression.atomic import remove, replacing
 from facial_expression.augmentation import augment
 from facial_expression.facetable import LabelledImages
 from facial_expression.params import Recipe
-from facial_expression.snapshots import architecture, write_description, write_snapshot
+from facial_expression.snapshots import architecture, predict, snapshot_path, write_description, write_snapshot
 
 CHECKPOINT_SECONDS = 60
-_VALIDATION_BATCH = 500
+_STATISTICS_BATCHES = 30  # after which a running mean with momentum 0.9 has forgotten 96 % of what it was
 
 
 class TrainingDivergedError(RuntimeError):
@@ -52,7 +53,8 @@ def train(
         validation: faces to watch; nothing is learned from them.
         model_directory: written at the end, as :mod:`facial_expression.snapshots` describes it.
         workspace: directory for checkpoints; training goes on from what it finds there if that belongs to the same
-            network, recipe, data and description, and removes it at the end.
+            network, recipe (but for the time budget), data and description. It is removed at the end, unless the time
+            budget ended training: then a larger budget goes on from it.
         description: whatever else shall stand in ``recipe.json``.
         progress: show a progress bar with images per second, time left, loss and accuracy.
 
@@ -73,18 +75,17 @@ def train(
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
     )
     network.optimizer.build(network.trainable_variables)
-    run = Run(Path(workspace), network, recipe, _fingerprint(network, description, training, validation))
-    run.resume()
     targets = np.eye(len(classes), dtype=np.float32)
-    if run.iteration < recipe.iterations:
+    this_run = fingerprint(network, description, training, validation)
+    run = Run(Path(workspace), network, recipe, (training, validation), targets, this_run)
+    run.resume()
+    if run.iteration < recipe.iterations and not run.is_out_of_time:
         network.fit(
             batches(training, targets, recipe, run.iteration),
             steps_per_epoch=recipe.validate_every,
             initial_epoch=run.iteration // recipe.validate_every,
             epochs=recipe.iterations // recipe.validate_every,
-            validation_data=(validation.images[..., None], targets[validation.labels]),
-            validation_batch_size=_VALIDATION_BATCH,
-            callbacks=[run, _ProgressBar(recipe, run.iteration, progress)],
+            callbacks=[run, _ProgressBar(run, progress)],
             shuffle=False,  # batches come shuffled
             verbose=0,
         )
@@ -93,7 +94,8 @@ def train(
         write_description(temporary, network, description)
         for snapshot in sorted(run.snapshots.iterdir()):
             (temporary / snapshot.name).write_bytes(snapshot.read_bytes())
-    remove(run.workspace)
+    if run.iteration == recipe.iterations:
+        remove(run.workspace)
     return pd.DataFrame(run.history)
 
 
@@ -160,16 +162,36 @@ class Run(keras.callbacks.Callback):
         snapshots: directory of the snapshots written so far.
     """
 
-    def __init__(self, workspace: Path, network: keras.Model, recipe: Recipe, fingerprint: str):
+    def __init__(
+        self,
+        workspace: Path,
+        network: keras.Model,
+        recipe: Recipe,
+        faces: tuple[LabelledImages, LabelledImages],
+        targets: np.ndarray,
+        fingerprint: str,
+    ):
         super().__init__()
         self.workspace = workspace
         self.network = network
         self.recipe = recipe
+        self.training, self.validation = faces
+        self.targets = targets
         self.fingerprint = fingerprint
         self.iteration = 0
         self.history: list[dict] = []
         self.snapshots = workspace / "snapshots"
-        self._saved_at = time.monotonic()
+        self._saved_at = self._started_at = time.monotonic()
+        self._seconds_before = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Time spent training, that of interrupted processes up to their last checkpoint included."""
+        return self._seconds_before + time.monotonic() - self._started_at
+
+    @property
+    def is_out_of_time(self) -> bool:
+        return 0 < self.recipe.time_budget * 60 <= self.seconds
 
     def resume(self) -> None:
         """Restore the checkpoint of this very run, or begin with an empty workspace if there is none."""
@@ -177,10 +199,13 @@ class Run(keras.callbacks.Callback):
         if checkpoint.exists():
             with np.load(checkpoint) as saved:
                 if str(saved["fingerprint"]) == self.fingerprint:
-                    for number, variable in enumerate(self._variables()):
-                        variable.assign(saved[f"variable_{number}"])
+                    self._restore([saved[f"variable_{number}"] for number in range(len(self._variables()))])
                     self.history = json.loads(str(saved["history"]))
                     self.iteration = self.history[-1]["iteration"]
+                    self._seconds_before = float(saved["seconds"])
+                    if self.iteration % self.recipe.snapshot_every and not self.is_out_of_time:
+                        # What a smaller time budget ended with.
+                        snapshot_path(self.snapshots, self.iteration).unlink(missing_ok=True)
                     print(f"resuming after iteration {self.iteration:,} of {self.recipe.iterations:,}")
                     return
             print(f"starting anew: the checkpoint in {self.workspace} belongs to another network, recipe or data")
@@ -190,79 +215,102 @@ class Run(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
         """Keep the history; write snapshot and checkpoint when due. An epoch of Keras is ``validate_every`` long."""
         self.iteration = (epoch + 1) * self.recipe.validate_every
-        row = {
-            "loss": logs["loss"],
-            "accuracy": logs["accuracy"],
-            "validation_loss": logs["val_loss"],
-            "validation_accuracy": logs["val_accuracy"],
-        }
+        row = {"loss": logs["loss"], "accuracy": logs["accuracy"], **self._validate()}
         # The weights too: max-pooling and ReLU swallow what is not a number, so the loss alone may look sound.
-        weights = (keras.ops.convert_to_numpy(weight) for weight in self.network.weights)
-        if not all(np.isfinite(values).all() for values in (list(row.values()), *weights)):
+        if not all(np.isfinite(values).all() for values in (list(row.values()), *_values(self.network.weights))):
             raise TrainingDivergedError(
                 f"the loss or a weight is not finite at iteration {self.iteration:,}: lower learning_rate "
                 f"(now {self.recipe.learning_rate}) or set schedule to cosine with warmup; no snapshot of this state "
                 "was written"
             )
         self.history.append({"iteration": self.iteration, **row})
-        if self.iteration % self.recipe.snapshot_every == 0:
+        self.model.stop_training = self.is_out_of_time
+        is_last = self.iteration == self.recipe.iterations or self.model.stop_training
+        if is_last or self.iteration % self.recipe.snapshot_every == 0:
             self._write_snapshot()
-        if self.iteration == self.recipe.iterations or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
+        if is_last or time.monotonic() - self._saved_at > CHECKPOINT_SECONDS:
             self._write_checkpoint()
 
+    def _validate(self) -> dict[str, float]:
+        probabilities = predict(self.network, self.validation.images)
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing)
+        return {
+            "validation_loss": float(loss(self.targets[self.validation.labels], probabilities)),
+            "validation_accuracy": float(np.mean(probabilities.argmax(axis=1) == self.validation.labels)),
+        }
+
     def _write_snapshot(self) -> None:
-        optimizer, variables = self.network.optimizer, self.network.trainable_variables
         if not self.recipe.moving_average:
             write_snapshot(self.snapshots, self.network, self.iteration)
             return
-        current = [keras.ops.convert_to_numpy(variable) for variable in variables]
-        optimizer.finalize_variable_values(variables)
+        current = _values(self._variables())
+        self.network.optimizer.finalize_variable_values(self.network.trainable_variables)
+        self._renew_statistics()
         write_snapshot(self.snapshots, self.network, self.iteration)
-        for variable, value in zip(variables, current, strict=True):
-            variable.assign(value)
+        self._restore(current)
+
+    def _renew_statistics(self) -> None:
+        """Make the running means of batch normalisation those of the averaged weights, as in stochastic weight
+        averaging (Izmailov et al., UAI 2018, section 3.2)."""
+        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.network.layers):
+            drawn = batches(self.training, self.targets, self.recipe, self.iteration)
+            for images, _ in itertools.islice(drawn, _STATISTICS_BATCHES):
+                self.network(images, training=True)
 
     def _write_checkpoint(self) -> None:
-        arrays = {
-            f"variable_{number}": keras.ops.convert_to_numpy(variable)
-            for number, variable in enumerate(self._variables())
-        }
+        arrays = {f"variable_{number}": value for number, value in enumerate(_values(self._variables()))}
+        about = {"fingerprint": self.fingerprint, "history": json.dumps(self.history), "seconds": self.seconds}
         with replacing(self.workspace / "checkpoint.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, fingerprint=self.fingerprint, history=json.dumps(self.history), **arrays)
+            np.savez(file, **about, **arrays)
         self._saved_at = time.monotonic()
+
+    def _restore(self, values: Iterable[np.ndarray]) -> None:
+        for variable, value in zip(self._variables(), values, strict=True):
+            variable.assign(value)
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.network.variables, *self.network.optimizer.variables]
 
 
+def _values(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
 class _ProgressBar(keras.callbacks.Callback):
     """One bar over the whole training, counted in images, so that its rate is images per second."""
 
-    def __init__(self, recipe: Recipe, start: int, shown: bool):
+    def __init__(self, run: Run, shown: bool):
         super().__init__()
-        self.recipe = recipe
-        images = recipe.batch_size
+        self.run = run
+        images = run.recipe.batch_size
         self.bar = tqdm(
-            total=recipe.iterations * images, initial=start * images, unit="image", unit_scale=True, disable=not shown
+            total=run.recipe.iterations * images,
+            initial=run.iteration * images,
+            unit="image",
+            unit_scale=True,
+            disable=not shown,
         )
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.bar.update(self.recipe.batch_size)
+        self.bar.update(self.run.recipe.batch_size)
 
     def on_epoch_end(self, epoch: int, logs: dict) -> None:
-        iteration = (epoch + 1) * self.recipe.validate_every
-        self.bar.set_description(f"iteration {iteration:,} of {self.recipe.iterations:,}", refresh=False)
+        last = self.run.history[-1]
+        self.bar.set_description(f"iteration {last['iteration']:,} of {self.run.recipe.iterations:,}", refresh=False)
         self.bar.set_postfix_str(
-            f"loss {logs['loss']:.3f} accuracy {logs['accuracy']:.1%}, "
-            f"validation {logs['val_loss']:.3f} {logs['val_accuracy']:.1%}"
+            f"loss {last['loss']:.3f} accuracy {last['accuracy']:.1%}, "
+            f"validation {last['validation_loss']:.3f} {last['validation_accuracy']:.1%}"
         )
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self.bar.close()
 
 
-def _fingerprint(network: keras.Model, description: dict, *parts: LabelledImages) -> str:
-    """Tells runs apart that must not continue one another: network, description and data."""
-    digest = hashlib.sha256(json.dumps([architecture(network), description], sort_keys=True).encode())
+def fingerprint(network: keras.Model, description: dict, *parts: LabelledImages) -> str:
+    """Tells runs apart that must not continue one another: network, description (but for the time budget) and data."""
+    recipe = {key: value for key, value in description["recipe"].items() if key != "time_budget"}
+    about = [architecture(network), description | {"recipe": recipe}]
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for part in parts:
         digest.update(np.ascontiguousarray(part.images))
         digest.update(np.ascontiguousarray(part.labels))

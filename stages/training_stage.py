@@ -6,32 +6,45 @@ from collections.abc import Callable
 from pathlib import Path
 
 import keras
+import pandas as pd
 
 from facial_expression import runtime
 from facial_expression.atomic import replacing
 from facial_expression.facetable import read_face_table
-from facial_expression.params import load_params
+from facial_expression.params import Params, Recipe, load_params
 from facial_expression.protocols import PROTOCOLS
 from facial_expression.training import train
 
 
-def main(family: str, build: Callable[[int, int], keras.Model]) -> None:
-    """Train one family of networks under the protocol that the command line names."""
+def main(family: str, build: Callable[[int, int], keras.Model], train: Callable[..., pd.DataFrame] = train) -> None:
+    """Train one family of networks under the protocol that the command line names.
+
+    Args:
+        family: its name in ``params.yaml`` and of its outputs.
+        build: the network, from number of classes and side of the pictures in pixels.
+        train: how to train it; called as :func:`facial_expression.training.train` is.
+    """
     parser = argparse.ArgumentParser(description=f"Train the {family} network")
     parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
-    protocol = parser.parse_args().protocol
+    parser.add_argument("--time-budget", type=float, metavar="MINUTES", help="goes before that of params.yaml")
+    arguments = parser.parse_args()
+    protocol, budget = arguments.protocol, arguments.time_budget
     try:
-        _train(family, build, protocol)
+        params = load_params()
+        recipe = getattr(getattr(params, f"train_{family}"), protocol)
+        if budget is not None:
+            recipe = type(recipe).model_validate(recipe.model_dump() | {"time_budget": budget})
+        history = _train(build, train, params, recipe, protocol, family)
     except (RuntimeError, FileNotFoundError, ValueError) as error:
         sys.exit(f"train_{family}: {error}")
+    with replacing(Path(f"reports/{protocol}/history_{family}.csv")) as temporary:
+        history.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
 
 
-def _train(family: str, build: Callable[[int, int], keras.Model], protocol: str) -> None:
-    params = load_params()
-    recipe = getattr(params, f"train_{family}")
+def _train(build, train, params: Params, recipe: Recipe, protocol: str, family: str) -> pd.DataFrame:
     runtime.prepare(params.runtime, recipe.seed)
-    table = read_face_table("data/filtered")
-    history = train(
+    table = read_face_table("data/filtered").under(protocol)
+    return train(
         build(len(table.classes), table.images.shape[1]),
         recipe,
         table.classes,
@@ -39,7 +52,5 @@ def _train(family: str, build: Callable[[int, int], keras.Model], protocol: str)
         validation=table.part(protocol, "validation"),
         model_directory=f"models/{protocol}/{family}",
         workspace=f".checkpoints/{protocol}/{family}",
-        description={"protocol": protocol, "runtime": runtime.describe()},
+        description={"protocol": protocol, "runtime": runtime.describe(params.runtime)},
     )
-    with replacing(Path(f"reports/{protocol}/history_{family}.csv")) as temporary:
-        history.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
