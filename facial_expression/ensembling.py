@@ -1,4 +1,4 @@
-"""Soft voting: several networks' probabilities averaged into one answer."""
+"""Probabilities made into one answer: soft voting, conditioning on classes, and temperature."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -22,6 +22,35 @@ def soft_vote(probabilities: Sequence[np.ndarray], weights: Sequence[float] | No
     """
     votes = np.stack(probabilities).astype(np.float64)
     return np.average(votes, axis=0, weights=weights).astype(np.float32)
+
+
+def condition(probabilities: np.ndarray, kept: Sequence[int]) -> np.ndarray:
+    """Probabilities of some classes, given that one of them is the true one.
+
+    Args:
+        probabilities: float, shape (N, classes), rows summing to 1.
+        kept: indices of the classes that can be true.
+
+    Returns:
+        float32, shape (N, len(kept)), rows summing to 1; all alike where none of them was thought possible.
+    """
+    chosen = np.maximum(probabilities[:, list(kept)].astype(np.float64), 1e-30)
+    return (chosen / chosen.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """The probabilities that the same logits give when divided by ``temperature`` (Guo et al. 2017, section 4.2).
+
+    Args:
+        probabilities: float, shape (N, classes), rows summing to 1.
+        temperature: above 1 makes them more even, below 1 more certain; the most probable class stays the same.
+
+    Returns:
+        float32, shape (N, classes), rows summing to 1.
+    """
+    logits = np.log(np.maximum(probabilities.astype(np.float64), 1e-30)) / temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def fit_weights(probabilities: Sequence[np.ndarray], labels: np.ndarray, step: float = 0.05) -> tuple[float, ...]:

@@ -2,7 +2,8 @@
 
 A *family* is one network's training run with its snapshots. It enters two contenders, its best snapshot (``shallow``)
 and the soft vote of its last snapshots (``shallow_ensemble``); ``ensemble`` is the soft vote of all family ensembles.
-Everything that is chosen, a snapshot or a weight, is chosen on the validation part; the test part is only scored.
+Everything that is chosen, a snapshot, a weight or a temperature, is chosen on the validation part; the test part is
+only scored.
 """
 
 import json
@@ -16,7 +17,8 @@ import pandas as pd
 
 from facial_expression import scoring
 from facial_expression.atomic import replacing
-from facial_expression.ensembling import fit_weights, soft_vote
+from facial_expression.calibration import fit_temperature
+from facial_expression.ensembling import fit_weights, soft_vote, soften
 
 Snapshots = Mapping[int, tuple[np.ndarray, np.ndarray]]
 """Iteration -> (validation probabilities, test probabilities), each float32, shape (faces, classes)."""
@@ -30,16 +32,18 @@ class Contender:
         name: a family, ``<family>_ensemble`` or ``ensemble``.
         snapshots: the iterations that vote, ascending, by family; those of one family count alike.
         weights: what each family's vote counts, 0 to 1, summing to 1.
+        temperature: what the vote was softened with, 1 if it was not.
         iterations: the training iterations behind it, that is the latest of its snapshots.
         probabilities: float32, shape (test faces, classes).
         metrics: ``accuracy``, ``accuracy_low``, ``accuracy_high`` (95 % bootstrap interval), ``macro_f1``, ``ece``
             (fractions with 6 decimals), ``n`` (test faces), ``iterations``, ``recall`` (class -> fraction, or None
-            for a class without test faces) and ``validation_accuracy``; plain numbers, ready for JSON.
+            for a class without test faces), ``temperature`` and ``validation_accuracy``; plain numbers, ready for JSON.
     """
 
     name: str
     snapshots: dict[str, tuple[int, ...]]
     weights: dict[str, float]
+    temperature: float
     iterations: int
     probabilities: np.ndarray
     metrics: dict
@@ -57,8 +61,10 @@ def evaluate(
     classes: Sequence[str],
     ensemble_last: int,
     seed: int,
+    temperature: bool = False,
     family_weights: Literal["fitted", "equal"] = "fitted",
     bootstrap_samples: int = 10_000,
+    detected: np.ndarray | None = None,
 ) -> list[Contender]:
     """Choose the contenders on the validation part and score them on the test part.
 
@@ -69,9 +75,13 @@ def evaluate(
         classes: emotion names in the order of the arrays' class axis.
         ensemble_last: how many of the last snapshots form a family ensemble; all of them if there are fewer.
         seed: of the bootstrap intervals.
+        temperature: whether each contender's probabilities are softened with a temperature fitted on the validation
+            part; this changes their calibration and never the most probable class.
         family_weights: whether the family ensembles vote with the weights of the least validation negative log
             likelihood (:func:`~facial_expression.ensembling.fit_weights`) or alike.
         bootstrap_samples: resamples behind each interval.
+        detected: bool, shape (test faces,), whether the detector found the face; adds ``accuracy_detected`` and
+            ``accuracy_missed`` to the metrics, None where there is no such face.
 
     Returns:
         For each family its best snapshot (best validation accuracy, the later one among equals) and its ensemble, then
@@ -84,10 +94,16 @@ def evaluate(
 
     def contender(name, snapshots, weights, on_validation, on_test):
         iterations = max(max(used) for used in snapshots.values())
+        softness = fit_temperature(on_validation, validation_labels) if temperature else 1.0
+        on_test = soften(on_test, softness) if temperature else on_test
         accuracy = scoring.accuracy(test_labels, on_test.argmax(axis=1), seed, bootstrap_samples)
         scores = _metrics(test_labels, on_test, classes, accuracy, iterations)
+        if detected is not None:
+            right = on_test.argmax(axis=1) == test_labels
+            scores |= {"accuracy_detected": _share(right[detected]), "accuracy_missed": _share(right[~detected])}
+        scores["temperature"] = softness
         scores["validation_accuracy"] = round(float(np.mean(on_validation.argmax(axis=1) == validation_labels)), 6)
-        return Contender(name, snapshots, weights, iterations, on_test, scores)
+        return Contender(name, snapshots, weights, softness, iterations, on_test, scores)
 
     contenders, last, validation_votes, test_votes = [], {}, [], []
     for family, snapshots in families.items():
@@ -198,6 +214,10 @@ def _metrics(
             for name, value in zip(classes, recalls, strict=True)
         },
     }
+
+
+def _share(right: np.ndarray) -> float | None:
+    return round(float(right.mean()), 6) if len(right) else None
 
 
 def _check(families, validation_labels, test_labels, classes, ensemble_last) -> None:

@@ -22,7 +22,7 @@ from facial_expression.atomic import replacing
 _BLUE, _ORANGE, _GREEN, _VERMILION, _PURPLE, _SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 _INK, _FAINT = "#333333", "#D9D9D9"
 _FAMILY_COLOURS = (_BLUE, _ORANGE, _GREEN, _PURPLE)
-_PROTOCOL_COLOURS = (_BLUE, _VERMILION, _GREEN, _PURPLE)
+_REPORT_COLOURS = (_BLUE, _VERMILION, _GREEN, _PURPLE)
 
 _STYLE = {
     "figure.dpi": 120,
@@ -94,10 +94,10 @@ def learning_curves_figure(histories: Mapping[str, pd.DataFrame], title: str, pa
 def accuracy_figure(
     results: Mapping[str, Mapping[str, Mapping]], published: Mapping[str, float], title: str, path: str | Path
 ) -> None:
-    """Draw every contender's accuracy with its 95 % interval beside the published figure, one colour per protocol.
+    """Draw every contender's accuracy with its 95 % interval beside the published figure, one colour per report.
 
     Args:
-        results: protocol -> contender -> ``accuracy``, ``accuracy_low``, ``accuracy_high`` (0 to 1) and ``n``.
+        results: report -> contender -> ``accuracy``, ``accuracy_low``, ``accuracy_high`` (0 to 1) and ``n``.
         published: contender -> published accuracy, 0 to 1; may be empty.
         title: above all.
         path: the PNG to write.
@@ -106,12 +106,10 @@ def accuracy_figure(
     offsets = (np.arange(len(results)) - (len(results) - 1) / 2) * 0.3
     with _drawing(path, title, size=(8.5, 1.6 + 0.27 * len(names) * (len(results) + 0.6))) as figure:
         axes = figure.subplots()
-        for (protocol, metrics), offset, colour in zip(
-            results.items(), offsets, cycle(_PROTOCOL_COLOURS), strict=False
-        ):
+        for (report, metrics), offset, colour in zip(results.items(), offsets, cycle(_REPORT_COLOURS), strict=False):
             faces = next(iter(metrics.values()))["n"]
             rows = np.array([names.index(name) for name in metrics]) + offset
-            _intervals(axes, metrics, rows, colour, f"{protocol} protocol, {faces:,} faces")
+            _intervals(axes, metrics, rows, colour, f"{report}, {faces:,} faces")
         marks = {names.index(name): accuracy for name, accuracy in published.items() if name in names}
         if marks:
             look = {"s": 55, "facecolor": "white", "edgecolor": _INK, "linewidth": 1.4, "zorder": 4}

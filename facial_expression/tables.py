@@ -52,9 +52,9 @@ PUBLISHED = {
 """Contender -> figure of the study for six classes; it gives none for ``resnet_ensemble`` and ``ensemble``."""
 
 
-def published_accuracy(protocol: str) -> dict[str, float]:
-    """Contender -> the study's accuracy, 0 to 1, where it is comparable: under ``published``, and nowhere else."""
-    return {name: figure.accuracy for name, figure in PUBLISHED.items()} if protocol == "published" else {}
+def published_accuracy(report: str) -> dict[str, float]:
+    """Contender -> the study's accuracy, 0 to 1, where it is comparable: in ``published``, and nowhere else."""
+    return {name: figure.accuracy for name, figure in PUBLISHED.items()} if report == "published" else {}
 
 
 def is_comparable(download: Download, classes: Sequence[str]) -> bool:
@@ -64,20 +64,20 @@ def is_comparable(download: Download, classes: Sequence[str]) -> bool:
 
 
 def results_table(results: Mapping[str, Mapping[str, Mapping]], comparable: bool = True) -> Group:
-    """The results for the terminal: one table per protocol, 80 columns wide, and a note.
+    """The results for the terminal: one table per report, 80 columns wide, and a note.
 
     Args:
-        results: protocol -> contender -> metrics as :mod:`facial_expression.evaluation` writes them.
+        results: report -> contender -> metrics as :mod:`facial_expression.evaluation` writes them.
         comparable: whether they are about the study's data and classes; if not, its figures are left out.
     """
     tables = []
-    for protocol, metrics in results.items():
+    for report, metrics in results.items():
         faces = next(iter(metrics.values()))["n"]
-        title = f"{protocol} protocol, {faces:,} test faces"
+        title = f"{report}, {faces:,} test faces"
         table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
         for heading in _COLUMNS:
             table.add_column(heading, justify="left" if heading == "contender" else "right")
-        for cells in _rows(metrics, published_accuracy(protocol) if comparable else {}):
+        for cells in _rows(metrics, published_accuracy(report) if comparable else {}):
             table.add_row(*(Text(cell, style=_style(cell)) for cell in cells))
         tables += [table, ""]
     note = _NOTE if comparable else "Not the study's data and classes, so its figures do not stand here."
@@ -86,11 +86,44 @@ def results_table(results: Mapping[str, Mapping[str, Mapping]], comparable: bool
 
 def results_markdown(results: Mapping[str, Mapping[str, Mapping]]) -> str:
     """The same table as GitHub Markdown, ending in a line feed; ``results`` as for :func:`results_table`."""
-    rows = [("protocol", *_COLUMNS, "n"), ("---", "---", *["---:"] * len(_COLUMNS))]
-    for protocol, metrics in results.items():
-        cells = zip(_rows(metrics, published_accuracy(protocol)), metrics.values(), strict=True)
-        rows += [(protocol, *row, f"{entry['n']:,}") for row, entry in cells]
+    rows = [("report", *_COLUMNS, "n"), ("---", "---", *["---:"] * len(_COLUMNS))]
+    for report, metrics in results.items():
+        cells = zip(_rows(metrics, published_accuracy(report)), metrics.values(), strict=True)
+        rows += [(report, *row, f"{entry['n']:,}") for row, entry in cells]
     return "\n".join(["| " + " | ".join(row) + " |" for row in rows] + ["", _NOTE, ""])
+
+
+def served_markdown(card: Mapping) -> str:
+    """The served network's figures as Markdown, ending in a line feed; ``card`` is the content of ``card.json``."""
+    metrics, model = card["metrics"], card["model"]
+    low, high = metrics["accuracy_low"], metrics["accuracy_high"]
+    lines = [
+        "| | |",
+        "| --- | --- |",
+        f"| network | {card['family']}, snapshot {card['snapshot']:,}, protocol `{card['protocol']}` |",
+        f"| file | `{model['file']}`, {model['variant']}, {model['bytes']:,} bytes, sha256 `{model['sha256'][:16]}…` |",
+        f"| accuracy | {_percent(metrics['accuracy'])} % (95 % interval {_percent(low)}–{_percent(high)}) "
+        f"on {metrics['n']:,} test faces |",
+        f"| macro-F1 | {_percent(metrics['macro_f1'])} % |",
+        f"| expected calibration error | {_percent(metrics['ece'])} %, temperature {card['temperature']:.2f} |",
+        f"| shown as uncertain | answers below {_percent(card['uncertain_below'])} % |",
+        "",
+        "| class | recall |",
+        "| --- | ---: |",
+        *(
+            f"| {name} | {_DASH if recall is None else _percent(recall) + ' %'} |"
+            for name, recall in metrics["recall"].items()
+        ),
+        "",
+        "| variant | bytes | validation accuracy | test accuracy | largest difference from Keras |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        *(
+            f"| {name} | {variant['bytes']:,} | {100 * variant['validation_accuracy']:.2f} % | "
+            f"{100 * variant['accuracy']:.2f} % | {variant['largest_difference']:.1e} |"
+            for name, variant in card["variants"].items()
+        ),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def replace_results(path: str | Path, markdown: str) -> None:

@@ -17,11 +17,13 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from facial_expression.atomic import remove
-from facial_expression.protocols import PROTOCOLS
+from facial_expression.params import REPORTS
 from facial_expression.tables import results_table
 
 ROOT = Path(__file__).resolve().parent.parent
 OVERRIDES = Path(__file__).with_name("demo_params.yaml")
+LEFT_BEHIND = ("reports/", "dvc.lock", "release-store/")
+"""What is about the project's own data."""
 
 
 def main() -> None:
@@ -30,9 +32,7 @@ def main() -> None:
     command = [sys.executable, "-m", "dvc", "repro"]
     if subprocess.run(command, cwd=demo).returncode:
         sys.exit("demo: the chain stopped; the message above says why, and a second `make demo` goes on from there")
-    metrics = {
-        protocol: json.loads((demo / "reports" / protocol / "metrics.json").read_text()) for protocol in PROTOCOLS
-    }
+    metrics = {report: json.loads((demo / "reports" / report / "metrics.json").read_text()) for report in REPORTS}
     console = Console()
     console.print("\n[bold]Drawn faces, schedules of a minute: the chain runs, the figures mean nothing yet.[/bold]\n")
     console.print(results_table(metrics, comparable=False))
@@ -49,7 +49,7 @@ def make_copy(destination: Path, overrides: dict) -> None:
     result = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True)
     if result.returncode:
         sys.exit(f"{ROOT} is no git repository, which dvc needs: clone the project, or run `git init` there")
-    names = [name for name in result.stdout.split("\0") if name and not name.startswith(("reports/", "dvc.lock"))]
+    names = [name for name in result.stdout.split("\0") if name and not name.startswith(LEFT_BEHIND)]
     for folder in {name.split("/")[0] for name in names if "/" in name} - {".dvc"}:
         remove(destination / folder)  # else a module that the project no longer has would stay
     for name in names:
