@@ -1,11 +1,9 @@
-"""The best single network as one ONNX file, and the card that says how to use it.
+"""The best single network as one ONNX file with the same bytes each time, and a check that it answers the same.
 
-A service needs neither Keras nor TensorFlow: ``model.onnx`` turns aligned crops into probabilities, and ``card.json``
-holds what else has to be known, from the order of the classes to the frame that faces are aligned to.
+A service needs neither Keras nor TensorFlow: the file turns aligned crops into probabilities.
 """
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -14,8 +12,7 @@ import onnx
 import onnxruntime
 
 from facial_expression import snapshots
-from facial_expression.alignment import LANDMARK_SETS, MeanShape
-from facial_expression.params import Align
+from facial_expression.ensembling import soft_vote
 
 TOLERANCE = 1e-4
 """How far a probability of the exported network may be from Keras's."""
@@ -66,7 +63,7 @@ def export_onnx(network: keras.Model, path: str | Path, opset: int) -> None:
     import tf2onnx  # here, because it imports TensorFlow
 
     converted, _ = tf2onnx.convert.from_keras(network, opset=opset)
-    onnx.save(_in_canonical_form(converted, network), path)
+    onnx.save(in_canonical_form(converted, network.name, network.input_shape, network.output_shape), path)
 
 
 def largest_difference(network: keras.Model, path: str | Path, images: np.ndarray) -> float:
@@ -80,59 +77,44 @@ def largest_difference(network: keras.Model, path: str | Path, images: np.ndarra
     Raises:
         ValueError: it is more than ``TOLERANCE``, or not a number.
     """
-    session = _open(path)
-    (exported,) = session.run(None, {session.get_inputs()[0].name: images[..., None].astype(np.float32)})
-    difference = float(np.abs(exported - snapshots.predict(network, images)).max())
+    difference = float(np.abs(answer(path, images) - snapshots.predict(network, images)).max())
     if not difference <= TOLERANCE:  # written so that NaN counts as wrong
         raise ValueError(f"the exported network is off by {difference:.2g}, more than {TOLERANCE:g}: try another opset")
     return difference
 
 
-def make_card(
-    family: str,
-    iteration: int,
-    description: Mapping,
-    metrics: Mapping,
-    align: Align,
-    mean_shape: MeanShape,
-    model: str | Path,
-    data: str | Path,
-) -> dict:
-    """What has to be known beside the file to use and to trace an exported network, ready for JSON.
-
-    ``preprocessing.template`` is where the three ``landmarks`` (0-based, of 68) go: x and y in fractions of the crop's
-    side, margin included. Gray levels go in as they are, 0 to 255: the network scales them itself.
+def answer(path: str | Path, images: np.ndarray, flip: bool = False, batch_size: int = 100) -> np.ndarray:
+    """Probabilities, float32, shape (N, classes), that an exported network gives.
 
     Args:
-        family: which network it is.
-        iteration: the snapshot that was exported.
-        description: what :func:`facial_expression.snapshots.read_description` returned for it.
-        metrics: its own metrics.
-        align: how its faces were found and aligned.
-        mean_shape: where their landmarks were moved to.
-        model: what :func:`export_onnx` wrote.
-        data: the face table it was trained on.
+        path: an ONNX file as :func:`export_onnx` writes it.
+        images: faces, uint8, shape (N, size, size).
+        flip: average the answers for each face and its mirror image.
+        batch_size: faces per run.
     """
-    model, data = Path(model), Path(data)
-    return {
-        "family": family,
-        "snapshot": iteration,
-        "protocol": description["protocol"],
-        "classes": list(description["classes"]),
-        "model": {"file": model.name, "bytes": model.stat().st_size, "sha256": _sha256(model)},
-        "preprocessing": _preprocessing(model, align, mean_shape),
-        "metrics": metrics,
-        "recipe": description["recipe"],
-        "runtime": description["runtime"],
-        "data": {name: {"sha256": _sha256(data / name)} for name in ("images.npy", "faces.csv")},
-    }
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+    def run(view: np.ndarray) -> np.ndarray:
+        starts = range(0, len(view), batch_size)
+        pixels = (view[start : start + batch_size, ..., None].astype(np.float32) for start in starts)
+        return np.concatenate([session.run(["probabilities"], {"pixels": batch})[0] for batch in pixels])
+
+    return soft_vote([run(images), run(images[:, :, ::-1])]) if flip else run(images)
 
 
-def _in_canonical_form(model: onnx.ModelProto, network: keras.Model) -> onnx.ModelProto:
+def in_canonical_form(
+    model: onnx.ModelProto, name: str, input_shape: Sequence[int | None], output_shape: Sequence[int | None]
+) -> onnx.ModelProto:
     """The same graph, in which every name and every place follows from the graph alone.
 
     tf2onnx numbers what it inserts with a counter of the whole process, sorts by these names, and leaves it to Python's
     random string hashes which of two equal constants it keeps.
+
+    Args:
+        model: one input, one output.
+        name: of the graph.
+        input_shape: the first number, that of faces, is free.
+        output_shape: likewise.
     """
     producers = {value: node for node in model.graph.node for value in node.output}
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -160,34 +142,8 @@ def _in_canonical_form(model: onnx.ModelProto, network: keras.Model) -> onnx.Mod
         node.output[:] = [names[value] for value in node.output]
     pixels, probabilities = (
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["faces", *shape[1:]])
-        for name, shape in (("pixels", network.input_shape), ("probabilities", network.output_shape))
+        for name, shape in (("pixels", input_shape), ("probabilities", output_shape))
     )
-    graph = onnx.helper.make_graph(nodes, network.name, [pixels], [probabilities], tensors)
+    graph = onnx.helper.make_graph(nodes, name, [pixels], [probabilities], tensors)
     operators = [version for version in model.opset_import if version.domain == ""]
     return onnx.helper.make_model(graph, producer_name="tf2onnx", ir_version=model.ir_version, opset_imports=operators)
-
-
-def _open(model: str | Path) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-
-
-def _preprocessing(model: Path, align: Align, mean_shape: MeanShape) -> dict:
-    """How a face becomes the input: detect it, warp three landmarks onto the template, keep the gray levels."""
-    pixels = _open(model).get_inputs()[0]
-    landmarks = list(LANDMARK_SETS[align.landmark_set])
-    template = align.margin + (1 - 2 * align.margin) * mean_shape.face[landmarks]
-    return {
-        "input": {"name": pixels.name, "shape": pixels.shape, "dtype": "float32", "gray_levels": [0, 255]},
-        "passes": [settings.model_dump() for settings in align.passes],
-        "landmark_enlargement": align.landmark_enlargement,
-        "landmark_set": align.landmark_set,
-        "landmarks": landmarks,
-        "template": template.tolist(),
-        "size": align.size,
-        "margin": align.margin,
-        "border": align.border,
-    }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -3,50 +3,79 @@
     dvc repro export
 
 reads   data/filtered/, models/PROTOCOL/, reports/PROTOCOL/metrics.json and selection.json, the blocks ``export`` and
-        ``align`` of params.yaml
-writes  models/serving/: model.onnx, card.json (classes, preprocessing, metrics, where it comes from)
+        ``align`` of params.yaml and the report's block of ``evaluate``
+writes  models/serving/: model.onnx and card.json (classes, preprocessing, metrics, where it comes from)
+        models/variants/: the same network as fp32.onnx, fp16.onnx (half-precision weights) and int8.onnx
 
-Takes half a minute for ResNet-34, seconds for the others. Nothing is written unless ONNX Runtime gives the
-probabilities of Keras; they differ by about 1e-6. The files take 2.7 MB (shallow), 1.8 MB (wide) or 85 MB (ResNet-34).
+The smallest variant that loses less than ``largest_loss`` of the validation accuracy is served. Nothing is written
+unless ONNX Runtime gives the probabilities of Keras, from which fp32 differs by about 1e-6. Takes a few minutes for
+ResNet-34, whose variants take 85, 43 and 21 MB, and seconds for the others.
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
-from facial_expression import exporting, runtime, snapshots
-from facial_expression.alignment import load_mean_shape
+from rich.console import Console
+from rich.table import Table
+
+from facial_expression import compaction, exporting, inference, runtime, snapshots
 from facial_expression.atomic import replacing
+from facial_expression.calibration import doubt_threshold
+from facial_expression.card import Answering, Variant, describe_preprocessing, make_card
+from facial_expression.ensembling import soften
 from facial_expression.facetable import read_face_table
+from facial_expression.mean_shape import load_mean_shape
 from facial_expression.params import ParamsError, load_params
 
-DATA, SERVING = Path("data/filtered"), Path("models/serving")
-COMPARED_FACES = 500
+DATA, SERVING, VARIANTS = Path("data/filtered"), Path("models/serving"), Path("models/variants")
 
 
 def main() -> None:
     params = load_params()
+    protocol, settings = params.export.protocol, getattr(params.evaluate, params.export.protocol)
     # Snapshots of every backend load under TensorFlow, which is the one that exports.
     runtime.prepare(params.runtime.model_copy(update={"backend": "tensorflow"}), seed=0)
-    report = Path("reports", params.export.protocol)
+    report = Path("reports", protocol)
     metrics, selection = _read_json(report / "metrics.json"), _read_json(report / "selection.json")
     family, iteration = exporting.choose_network(metrics, selection)
-    directory = Path("models", params.export.protocol, family)
+    directory = Path("models", protocol, family)
     print(f"exporting {directory}, snapshot {iteration:,}")
+    known = read_face_table(DATA).under(protocol)
+    table = known.without(settings.drop)
+    training, validation, test = (table.part(protocol, part) for part in ("training", "validation", "test"))
     network = snapshots.load_network(directory)
     snapshots.load_snapshot(network, directory, iteration)
-    validation = read_face_table(DATA, memory_map=True).part(params.export.protocol, "validation")
-    with replacing(SERVING) as temporary:
-        temporary.mkdir()
-        model = temporary / "model.onnx"
-        exporting.export_onnx(network, model, params.export.opset)
-        difference = exporting.largest_difference(network, model, validation.images[:COMPARED_FACES])
-        description = snapshots.read_description(directory)
-        card = exporting.make_card(
-            family, iteration, description, metrics[family], params.align, load_mean_shape(), model, DATA
+    network = inference.restrict(network, [known.classes.index(name) for name in table.classes])
+    with replacing(VARIANTS) as files, replacing(SERVING) as serving:
+        files.mkdir()
+        serving.mkdir()
+        calibration, compared = (
+            training.images[: params.export.calibration_faces],
+            validation.images[: compaction.COMPARED_FACES],
         )
-        (temporary / "card.json").write_text(json.dumps(card, indent=2) + "\n")
-    print(f"wrote {SERVING}: largest difference from Keras {difference:.1e}, {card['model']['bytes']:,} bytes")
+        compaction.write_variants(network, files, params.export.opset, calibration, compared)
+        variants = compaction.measure_variants(network, files, validation, test, settings.flip)
+        served = compaction.choose_variant(variants, params.export.largest_loss)
+        shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
+        temperature = metrics[family]["temperature"]
+        answers = soften(exporting.answer(serving / "model.onnx", validation.images, settings.flip), temperature)
+        answering = Answering(settings.flip, temperature, doubt_threshold(answers, validation.labels))
+        origin = {"family": family, "snapshot": iteration, **snapshots.read_description(directory)}
+        preprocessing = describe_preprocessing(params.align, load_mean_shape())
+        card = make_card(served, variants, table.classes, origin, answering, metrics[family], preprocessing, DATA)
+        (serving / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    _show(variants, served)
+
+
+def _show(variants: dict[str, Variant], served: str) -> None:
+    table = Table("variant", "bytes", "validation", "test", "largest difference from Keras")
+    for name, variant in variants.items():
+        accuracies = (f"{accuracy:.2%}" for accuracy in (variant.validation_accuracy, variant.accuracy))
+        cells = (name, f"{variant.bytes:,}", *accuracies, f"{variant.largest_difference:.1e}")
+        table.add_row(*cells, style="bold" if name == served else None)
+    Console().print(table, f"{served} is served")
 
 
 def _read_json(path: Path) -> dict:

@@ -1,6 +1,5 @@
-"""Exported networks: the same probabilities, the same bytes, and a card that leads back to where they come from."""
+"""Exported networks: the same probabilities and the same bytes, from the best network to what is served."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,12 +14,12 @@ import onnxruntime
 import pandas as pd
 import pytest
 
-from facial_expression import exporting, snapshots
-from facial_expression.alignment import Aligner, load_mean_shape
+from facial_expression import exporting, inference, snapshots
 from facial_expression.emotions import NAMES
 from facial_expression.facetable import FaceTable, write_face_table
 from facial_expression.networks import resnet34, shallow, wide
 from facial_expression.params import load_params
+from facial_expression.protocols import PARTS
 from facial_expression.synthetic import draw_face
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +38,7 @@ def drawn_faces(count):
 def build_narrow_resnet(classes):
     """ResNet-34 with all its layers but few filters, which converts in a second, not in fifteen."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resnet34, "STAGES", tuple((filters // 8, blocks) for filters, blocks in resnet34.STAGES))
+        patch.setattr(resnet34, "FILTERS", tuple(filters // 8 for filters in resnet34.FILTERS))
         network = resnet34.build(classes)
     for _ in range(30):  # Without running means of its own, one class gets everything and any export looks right.
         network(random_faces(16)[..., None], training=True)
@@ -49,9 +48,9 @@ def build_narrow_resnet(classes):
 BUILDS = {"shallow": shallow.build, "wide": wide.build, "resnet": build_narrow_resnet}
 
 
-def build(name, seed=1):
+def build(name, seed=1, classes=CLASSES):
     keras.utils.set_random_seed(seed)
-    return BUILDS[name](len(CLASSES))
+    return BUILDS[name](len(classes))
 
 
 def run(path, images):
@@ -81,6 +80,14 @@ def test_same_probabilities_as_keras(exported, faces):
     assert expected.max() < 0.999  # else all networks agree
     np.testing.assert_allclose(run(path, images), expected, atol=1e-5)
     assert exporting.largest_difference(network, path, images) == np.abs(run(path, images) - expected).max()
+
+
+def test_answer_is_given_in_batches_and_for_mirror_images_too(exported):
+    _, path = exported
+    images = drawn_faces(7)
+    np.testing.assert_allclose(exporting.answer(path, images, batch_size=3), run(path, images), atol=1e-6)
+    both = (run(path, images) + run(path, images[:, :, ::-1])) / 2
+    np.testing.assert_allclose(exporting.answer(path, images, flip=True), both, atol=1e-6)
 
 
 def test_any_number_of_faces(exported):
@@ -153,6 +160,7 @@ def evaluation(validation_accuracy, accuracy=None):
         for name, gain in ((family, 0), (f"{family}_ensemble", 0.3)):
             metrics[name] = {
                 "accuracy": (accuracy or validation_accuracy)[family],
+                "temperature": 1.5,
                 "validation_accuracy": validation_accuracy[family] + gain,
             }
             selection[name] = {"snapshots": {family: [iteration]}, "weights": {family: 1.0}}
@@ -186,65 +194,12 @@ def test_reports_without_a_single_network_are_an_error():
         exporting.choose_network({"ensemble": metrics["ensemble"]}, {"ensemble": selection["ensemble"]})
 
 
-def description():
-    return {"classes": list(CLASSES), "protocol": "official", "recipe": {"seed": 3}, "runtime": {"backend": "jax"}}
-
-
-def write_table(directory, faces=20):
-    names = [CLASSES[number % len(CLASSES)] for number in range(faces)]
-    rows = pd.DataFrame({"row": range(faces), "emotion": names, "usage": "PublicTest"})
-    write_face_table(directory, FaceTable(drawn_faces(faces), rows.assign(official="validation", published="test")))
-
-
-@pytest.fixture(scope="module")
-def card(exported_shallow, tmp_path_factory):
-    data = tmp_path_factory.mktemp("data") / "filtered"
-    write_table(data)
-    align = load_params(ROOT / "params.yaml").align.model_copy(update={"margin": 0.1, "border": "replicate"})
-    made = exporting.make_card(
-        "shallow", 400, description(), {"accuracy": 0.6}, align, load_mean_shape(), exported_shallow[1], data
-    )
-    return made, align, data
-
-
-def test_card_says_which_network_it_is_and_where_it_comes_from(card, exported_shallow):
-    made, _, data = card
-    assert made == json.loads(json.dumps(made))
-    assert (made["family"], made["snapshot"], made["protocol"]) == ("shallow", 400, "official")
-    assert made["classes"] == list(CLASSES)
-    assert made["metrics"] == {"accuracy": 0.6}
-    assert (made["recipe"], made["runtime"]) == ({"seed": 3}, {"backend": "jax"})
-    content = exported_shallow[1].read_bytes()
-    assert made["model"] == {
-        "file": "model.onnx",
-        "bytes": len(content),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
-    for name in ("images.npy", "faces.csv"):
-        assert made["data"][name]["sha256"] == hashlib.sha256((data / name).read_bytes()).hexdigest()
-
-
-def test_card_describes_the_input(card):
-    made, align, _ = card
-    preprocessing = made["preprocessing"]
-    assert preprocessing["input"] == {
-        "name": "pixels",
-        "shape": ["faces", 48, 48, 1],
-        "dtype": "float32",
-        "gray_levels": [0, 255],
-    }
-    settings = ("passes", "landmark_enlargement", "landmark_set", "size", "margin", "border")
-    assert {key: preprocessing[key] for key in settings} == align.model_dump(include=set(settings))
-
-
-def test_landmarks_on_the_cards_template_stay_where_they_are(card):
-    made, align, _ = card
-    preprocessing = made["preprocessing"]
-    landmarks = np.random.default_rng(0).uniform(0, 48, (68, 2))
-    landmarks[preprocessing["landmarks"]] = np.multiply(preprocessing["size"], preprocessing["template"])
-    aligner = Aligner(align.landmark_set, align.border, align.size, align.margin, load_mean_shape())
-    face = drawn_faces(1)[0]
-    np.testing.assert_allclose(aligner.align(face, landmarks), face, atol=1)
+def write_table(directory, protocol, faces=42):
+    """Drawn faces of all classes, a third in each part."""
+    names = [NAMES[number % len(NAMES)] for number in range(faces)]
+    parts = [PARTS[number // len(NAMES) % len(PARTS)] for number in range(faces)]
+    rows = pd.DataFrame({"row": range(faces), "emotion": names, "usage": "PublicTest", protocol: parts})
+    write_face_table(directory, FaceTable(drawn_faces(faces), rows))
 
 
 @pytest.fixture
@@ -253,11 +208,12 @@ def project(tmp_path):
     params = load_params(ROOT / "params.yaml")
     protocol = params.export.protocol
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    write_table(tmp_path / "data/filtered")
+    write_table(tmp_path / "data/filtered", protocol)
     model, report = tmp_path / "models" / protocol / "wide", tmp_path / "reports" / protocol
     model.mkdir(parents=True)
-    network = build("wide")
-    snapshots.write_description(model, network, description() | {"protocol": protocol})
+    network = build("wide", classes=NAMES)
+    about = {"protocol": protocol, "recipe": {"seed": 3}, "runtime": {"backend": "jax"}}
+    snapshots.write_description(model, network, {"classes": list(NAMES), **about})
     snapshots.write_snapshot(model, network, 200)
     report.mkdir(parents=True)
     metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6, "resnet": 0.4})
@@ -276,19 +232,32 @@ def export(directory, hash_seed=0):
 
 
 def test_stage_writes_the_best_network_with_the_same_bytes_in_every_process(project):
-    directory, _, network = project
+    directory, _, _ = project
     written = []
     for hash_seed in (0, 3):
         finished = export(directory, hash_seed)
         assert finished.returncode == 0, finished.stderr
         assert "snapshot 200" in finished.stdout
-        assert "largest difference from Keras" in finished.stdout
-        written.append({path.name: path.read_bytes() for path in (directory / "models/serving").iterdir()})
+        assert "is served" in finished.stdout
+        folders = (directory / "models/serving", directory / "models/variants")
+        written.append({path.name: path.read_bytes() for folder in folders for path in folder.iterdir()})
     assert written[0] == written[1]
-    assert sorted(written[0]) == ["card.json", "model.onnx"]
+    assert sorted(written[0]) == ["card.json", "fp16.onnx", "fp32.onnx", "int8.onnx", "model.onnx"]
     card = json.loads(written[0]["card.json"])
     assert (card["family"], card["snapshot"], card["metrics"]["validation_accuracy"]) == ("wide", 200, 0.6)
-    exporting.largest_difference(network, directory / "models/serving/model.onnx", random_faces(10))
+    assert card["classes"] == list(CLASSES)
+    assert card["trained_classes"] == list(NAMES)
+    assert card["temperature"] == 1.5
+    assert written[0]["model.onnx"] == written[0][f"{card['model']['variant']}.onnx"]
+
+
+def test_stage_exports_the_answers_for_the_classes_that_count(project):
+    directory, _, network = project
+    assert export(directory).returncode == 0
+    images = drawn_faces(10)
+    kept = [NAMES.index(name) for name in CLASSES]
+    expected = inference.recognise(network, images, kept, flip=False)
+    np.testing.assert_allclose(run(directory / "models/variants/fp32.onnx", images), expected, atol=1e-5)
 
 
 def test_stage_without_reports_names_the_missing_one_and_writes_nothing(project):
