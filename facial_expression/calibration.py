@@ -26,12 +26,12 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def doubt_threshold(probabilities: np.ndarray, labels: np.ndarray, accuracy: float = 0.5) -> float:
-    """The confidence below which answers are right too seldom to be given without a warning.
+    """The confidence up to which answers are right too seldom to be given without a warning.
 
     Args:
         probabilities: float, shape (N, classes), of validation faces.
         labels: int, shape (N,), the true classes.
-        accuracy: share of right answers, 0 to 1, that those below the threshold reach at most.
+        accuracy: share of right answers, 0 to 1, that those up to the threshold reach at most.
 
     Returns:
         The largest such confidence, with 4 decimals; 0 if even the least confident answers are better than that.

@@ -34,7 +34,7 @@ def condition(probabilities: np.ndarray, kept: Sequence[int]) -> np.ndarray:
     Returns:
         float32, shape (N, len(kept)), rows summing to 1; all alike where none of them was thought possible.
     """
-    chosen = np.maximum(probabilities[:, list(kept)].astype(np.float64), 1e-30)
+    chosen = np.maximum(probabilities[:, list(kept)].astype(np.float64), np.finfo(np.float32).tiny)
     return (chosen / chosen.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

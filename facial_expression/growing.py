@@ -43,7 +43,7 @@ def train_growing(
     if recipe.start is None:
         return train(network, recipe, **faces, **outputs)
     start = Path(f"{workspace}_start")
-    history = _train_start(network, recipe, start, faces)
+    history = _train_start(network, recipe, start, faces, description or {})
     shallower = snapshots.load_network(start / "model")
     snapshots.load_snapshot(shallower, start / "model", recipe.start.iterations)
     resnet34.grow(shallower, network)
@@ -54,14 +54,18 @@ def train_growing(
     return pd.concat([history, later], ignore_index=True)
 
 
-def _train_start(network: keras.Model, recipe: GrowingRecipe, directory: Path, faces: dict) -> pd.DataFrame:
+def _train_start(
+    network: keras.Model, recipe: GrowingRecipe, directory: Path, faces: dict, description: dict
+) -> pd.DataFrame:
     """Train the ten layers into ``directory/model``, or find that it has been done; their history."""
     shallower = resnet34.build(network.output_shape[-1], network.input_shape[1], START_BLOCKS)
     changes = {**recipe.start.model_dump(), "validate_every": recipe.start.snapshot_every, "time_budget": 0.0}
     recipe = Recipe.model_validate(recipe.model_dump(exclude={"start"}) | changes)
-    run = fingerprint(shallower, {"recipe": recipe.model_dump()}, faces["training"], faces["validation"])
+    about = {**description, "recipe": recipe.model_dump()}
+    run = fingerprint(shallower, about, faces["training"], faces["validation"])
     history = directory / "history.csv"
     if not history.exists() or snapshots.read_description(directory / "model")["run"] != run:
+        remove(history)  # else it could stand beside another run's model
         outputs = {"model_directory": directory / "model", "workspace": directory / "workspace"}
         trained = train(shallower, recipe, **faces, **outputs, description={"run": run})
         with replacing(history) as temporary:

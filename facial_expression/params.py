@@ -119,7 +119,7 @@ class Recipe(Block):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     moving_average: Annotated[float, Field(ge=0, lt=1)]
     augmentation: Augmentation
-    time_budget: Annotated[float, Field(ge=0)]
+    time_budget: Annotated[float, Field(ge=0, le=100_000)]
     seed: Seed
 
     @model_validator(mode="after")

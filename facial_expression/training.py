@@ -79,7 +79,7 @@ def train(
     this_run = fingerprint(network, description, training, validation)
     run = Run(Path(workspace), network, recipe, (training, validation), targets, this_run)
     run.resume()
-    if run.iteration < recipe.iterations and not run.is_out_of_time:
+    if not run.is_finished:
         network.fit(
             batches(training, targets, recipe, run.iteration),
             steps_per_epoch=recipe.validate_every,
@@ -193,6 +193,12 @@ class Run(keras.callbacks.Callback):
     def is_out_of_time(self) -> bool:
         return 0 < self.recipe.time_budget * 60 <= self.seconds
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to train; without time, that is once there is a snapshot of what was trained last."""
+        has_snapshot = snapshot_path(self.snapshots, self.iteration).exists()
+        return self.iteration == self.recipe.iterations or (self.is_out_of_time and has_snapshot)
+
     def resume(self) -> None:
         """Restore the checkpoint of this very run, or begin with an empty workspace if there is none."""
         checkpoint = self.workspace / "checkpoint.npz"
@@ -203,9 +209,7 @@ class Run(keras.callbacks.Callback):
                     self.history = json.loads(str(saved["history"]))
                     self.iteration = self.history[-1]["iteration"]
                     self._seconds_before = float(saved["seconds"])
-                    if self.iteration % self.recipe.snapshot_every and not self.is_out_of_time:
-                        # What a smaller time budget ended with.
-                        snapshot_path(self.snapshots, self.iteration).unlink(missing_ok=True)
+                    self._remove_stray_snapshots()
                     print(f"resuming after iteration {self.iteration:,} of {self.recipe.iterations:,}")
                     return
             print(f"starting anew: the checkpoint in {self.workspace} belongs to another network, recipe or data")
@@ -263,6 +267,14 @@ class Run(keras.callbacks.Callback):
         with replacing(self.workspace / "checkpoint.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, **about, **arrays)
         self._saved_at = time.monotonic()
+
+    def _remove_stray_snapshots(self) -> None:
+        """Remove what a smaller time budget ended with, and what was written after the checkpoint."""
+        for path in self.snapshots.iterdir():
+            iteration = int(path.name.split(".")[0])
+            is_last = iteration == self.iteration and self.is_out_of_time
+            if iteration > self.iteration or (iteration % self.recipe.snapshot_every and not is_last):
+                path.unlink()
 
     def _restore(self, values: Iterable[np.ndarray]) -> None:
         for variable, value in zip(self._variables(), values, strict=True):

@@ -10,13 +10,15 @@ from tools import demo
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
-    demo.make_copy(tmp_path / "copy", {"download": {"dataset": "synthetic"}, "train_wide": {"learning_rate": 1e-05}})
+    rate = {"official": {"learning_rate": 1e-05}}
+    demo.make_copy(tmp_path / "copy", {"download": {"dataset": "synthetic"}, "train_wide": rate})
     return tmp_path / "copy"
 
 
 def test_parameters_are_changed_and_stay_valid_with_their_comments(copy):
     original, changed = load_params(demo.ROOT / "params.yaml"), load_params(copy / "params.yaml")
-    assert (changed.download.dataset, changed.train_wide.learning_rate) == ("synthetic", 1e-05)
+    assert (changed.download.dataset, changed.train_wide.official.learning_rate) == ("synthetic", 1e-05)
+    assert changed.train_wide.published == original.train_wide.published
     assert changed.train_shallow == original.train_shallow
     assert "# Every knob of every stage" in (copy / "params.yaml").read_text()
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from facial_expression import evaluation, scoring
-from facial_expression.ensembling import fit_weights, soft_vote
+from facial_expression.calibration import fit_temperature
+from facial_expression.ensembling import fit_weights, soft_vote, soften
 
 CLASSES = ("angry", "happy", "sad")
 NAMES = ["shallow", "shallow_ensemble", "wide", "wide_ensemble", "resnet", "resnet_ensemble", "ensemble"]
@@ -72,6 +73,34 @@ def test_overall_ensemble_can_vote_alike():
     np.testing.assert_allclose(contenders["ensemble"].probabilities, np.mean(members, axis=0), atol=1e-6)
 
 
+def test_each_contender_is_softened_with_a_temperature_of_its_validation_votes():
+    families, validation_labels, test_labels = random_case(3)
+    sharp = run(families, validation_labels, test_labels)
+    soft = run(families, validation_labels, test_labels, temperature=True)
+    votes = {f"{family}_ensemble": soft_vote([s[i][0] for i in (300, 400)]) for family, s in families.items()}
+    votes["ensemble"] = soft_vote(list(votes.values()), list(sharp["ensemble"].weights.values()))
+    votes |= {family: snapshots[sharp[family].iterations][0] for family, snapshots in families.items()}
+    for name, contender in soft.items():
+        assert (
+            contender.temperature == contender.metrics["temperature"] == fit_temperature(votes[name], validation_labels)
+        )
+        expected = soften(sharp[name].probabilities, contender.temperature)
+        np.testing.assert_array_equal(contender.probabilities, expected)
+    assert len({contender.temperature for contender in soft.values()}) > 3
+
+
+def test_temperature_changes_calibration_and_nothing_else():
+    case = random_case(3)
+    sharp, soft = run(*case), run(*case, temperature=True)
+    assert {contender.temperature for contender in sharp.values()} == {1.0}
+    for name in NAMES:
+        assert (soft[name].snapshots, soft[name].weights) == (sharp[name].snapshots, sharp[name].weights)
+        np.testing.assert_array_equal(soft[name].predictions, sharp[name].predictions)
+        changed = {key for key, value in soft[name].metrics.items() if value != sharp[name].metrics[key]}
+        assert changed <= {"ece", "temperature"}
+    assert any(soft[name].metrics["ece"] != sharp[name].metrics["ece"] for name in NAMES)
+
+
 def test_choice_is_made_on_the_validation_part_where_the_test_part_would_choose_otherwise():
     labels = np.array([0, 1, 2, 0])
     wrong = (labels + 1) % 3
@@ -91,9 +120,11 @@ def test_nothing_that_is_chosen_depends_on_the_test_part():
         family: {iteration: (validation, test[::-1]) for iteration, (validation, test) in snapshots.items()}
         for family, snapshots in families.items()
     }
-    first = run(families, validation_labels, test_labels).values()
-    second = run(shuffled, validation_labels, (test_labels + 1) % 3).values()
-    assert [(c.snapshots, c.weights) for c in first] == [(c.snapshots, c.weights) for c in second]
+    first = run(families, validation_labels, test_labels, temperature=True).values()
+    second = run(shuffled, validation_labels, (test_labels + 1) % 3, temperature=True).values()
+    assert [(c.snapshots, c.weights, c.temperature) for c in first] == [
+        (c.snapshots, c.weights, c.temperature) for c in second
+    ]
 
 
 def test_among_equally_good_snapshots_the_later_is_chosen_in_any_order():
@@ -122,7 +153,7 @@ def test_metrics_by_hand():
     metrics = run({"shallow": snapshots}, validation_labels, test_labels)["shallow"].metrics
     assert list(metrics) == [
         *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "ece", "n", "iterations", "recall"),
-        "validation_accuracy",
+        *("temperature", "validation_accuracy"),
     ]
     assert metrics["accuracy"] == 0.75
     assert metrics["macro_f1"] == 0.733333  # the mean of 4/5 and 2/3
@@ -131,6 +162,7 @@ def test_metrics_by_hand():
     assert metrics["iterations"] == 700
     assert metrics["recall"] == {"angry": 1.0, "happy": 0.5, "sad": None}
     assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0.25, 1.0)
+    assert metrics["temperature"] == 1.0
     assert metrics["validation_accuracy"] == 1.0
 
 
@@ -245,7 +277,7 @@ def test_written_metrics_are_deterministic_and_in_order(tmp_path):
     metrics = json.loads(text)
     assert list(metrics) == NAMES
     fractions = [value for entry in metrics.values() for value in entry.values() if isinstance(value, float)]
-    assert len(fractions) == 6 * len(NAMES)
+    assert len(fractions) == 7 * len(NAMES)
     assert all(round(value, 6) == value for value in fractions)
 
 

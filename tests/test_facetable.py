@@ -105,6 +105,27 @@ def test_select():
     assert make_table(landmarks=False).select(mask).landmarks is None
 
 
+def test_under_a_protocol_are_the_faces_that_have_a_part_and_their_classes():
+    table = make_table(published=["training", "none", "none", "test", "none", "none"], official="training")
+    known = table.under("published")
+    assert known.faces["row"].tolist() == [0, 5]
+    np.testing.assert_array_equal(known.images, table.images[[0, 3]])
+    np.testing.assert_array_equal(known.landmarks, table.landmarks[[0, 3]])
+    assert known.classes == ("sad",)
+    pd.testing.assert_frame_equal(table.under("official").faces, table.faces)
+
+
+@pytest.mark.parametrize(
+    ("emotions", "rows"), [([], [0, 1, 4, 5, 8, 9]), (["sad"], [1, 4, 8, 9]), (["angry", "fear", "sad"], [4, 8])]
+)
+def test_without_some_emotions_are_the_faces_of_the_others(emotions, rows):
+    table = make_table()
+    rest = table.without(emotions)
+    assert rest.faces["row"].tolist() == rows
+    np.testing.assert_array_equal(rest.images, table.images[table.faces["row"].isin(rows)])
+    assert not set(rest.classes) & set(emotions)
+
+
 def test_part():
     parts = ["training", "test", "none", "training", "validation", "training"]
     table = make_table(published=parts, official=parts[::-1])

@@ -116,7 +116,7 @@ def test_accuracy_marks_published_figures_of_its_contenders_alone(drawn, tmp_pat
     marks = next(item for item in axes.collections if item.get_label() == "figure of the study")
     np.testing.assert_allclose(marks.get_offsets(), [[0.62, 0]])
     labels = [container.get_label() for container in axes.containers]
-    assert labels == ["published protocol, 3,737 faces", "official protocol, 3,737 faces"]
+    assert labels == ["published, 3,737 faces", "official, 3,737 faces"]
 
 
 def test_accuracy_without_published_figures(drawn, tmp_path):

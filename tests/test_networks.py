@@ -114,6 +114,21 @@ def test_resnet_has_the_published_stages():
     assert not any(layer.use_bias for layer in convolutions)
 
 
+def test_resnet_of_fewer_blocks_lacks_the_further_layers_alone():
+    shallower = resnet34.build(6, 48, (1, 1, 1, 1))
+    assert shallower.name == "resnet10"
+    sums = output_shapes(shallower, keras.layers.Add)
+    assert sums == [(12, 12, 64), (6, 6, 128), (3, 3, 256), (2, 2, 512)]
+    shapes = {layer.name: [weight.shape for weight in layer.weights] for layer in built("resnet34").layers}
+    for layer in shallower.layers:
+        assert [weight.shape for weight in layer.weights] == shapes[layer.name]
+
+
+def test_resnet_of_fewer_stages_is_refused():
+    with pytest.raises(ValueError, match="shorter"):
+        resnet34.build(6, 48, (1, 1, 1))
+
+
 @pytest.mark.parametrize("name", PLAIN)
 def test_plain_weights_start_truncated_normal_and_biases_at_a_twentieth(name):
     kernels = [weight for weight in weights_of(built(name)) if weight.ndim > 1]

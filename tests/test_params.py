@@ -9,12 +9,14 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from facial_expression.emotions import NAMES
-from facial_expression.params import Params, ParamsError, load_params
+from facial_expression.params import REPORTS, Params, ParamsError, load_params
 
 COMMITTED = Path(__file__).parent.parent / "params.yaml"
 CONTENT = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
 MISSING = object()
 PASS = {"upsampling": 1, "enlargement": 1, "border": 0}
+EXPORT_KEYS = "protocol, opset, calibration_faces, largest_loss"
+WIDE, START = CONTENT["train_wide"]["official"], CONTENT["train_resnet"]["official"]["start"]
 
 
 def load_text(tmp_path, text: str | bytes) -> Params:
@@ -49,7 +51,7 @@ def test_the_committed_file_is_valid():
     assert params.model_dump() == CONTENT
     assert params.align.passes[0].model_dump() == PASS
     assert params.filter_classes.drop == ["disgust"]
-    assert params.train_shallow.learning_rate == 5e-4
+    assert params.train_shallow.published.learning_rate == 5e-4
 
 
 def test_the_current_directory_is_searched_by_default(tmp_path, monkeypatch):
@@ -78,35 +80,86 @@ def test_parameters_cannot_change_after_reading():
             "align.passes.1.bordr: unknown key; allowed here are upsampling, enlargement, border",
         ),
         (
-            "train_wide__augmentation__flp",
+            "train_wide__official__augmentation__flp",
             0.5,
-            "train_wide.augmentation.flp: unknown key; "
+            "train_wide.official.augmentation.flp: unknown key; "
             "allowed here are flip, shift, rotation, scale, contrast, cutout, mixup",
         ),
+        (
+            "train_resnet__official__start__rate",
+            0.1,
+            "train_resnet.official.start.rate: unknown key; "
+            "allowed here are iterations, snapshot_every, learning_rate, warmup",
+        ),
+        (
+            "train_wide__published__start",
+            None,
+            "train_wide.published.start: unknown key; allowed here are iterations, ",
+        ),
+        ("train_shallow__seven", {}, "train_shallow.seven: unknown key; allowed here are published, official"),
+        ("evaluate__eight", {}, "evaluate.eight: unknown key; allowed here are published, official, seven"),
         # missing keys, at every level
         ("export", MISSING, "export: missing"),
-        ("evaluate__seed", MISSING, "evaluate.seed: missing"),
+        ("evaluate__seven__seed", MISSING, "evaluate.seven.seed: missing"),
+        ("train_wide__official__time_budget", MISSING, "train_wide.official.time_budget: missing"),
+        ("train_resnet__official__start", MISSING, "train_resnet.official.start: missing"),
+        ("evaluate__seven", MISSING, "evaluate.seven: missing"),
         ("align__passes__2__border", MISSING, "align.passes.2.border: missing"),
-        ("train_resnet__augmentation__mixup", MISSING, "train_resnet.augmentation.mixup: missing"),
+        ("train_resnet__published__augmentation__mixup", MISSING, "train_resnet.published.augmentation.mixup: missing"),
         # something else where a block must be
-        ("export", None, "export: must be a block of the keys protocol, opset, not None"),
-        ("export", ["official"], "export: must be a block of the keys protocol, opset, not ['official']"),
+        ("export", None, f"export: must be a block of the keys {EXPORT_KEYS}, not None"),
+        ("export", ["official"], f"export: must be a block of the keys {EXPORT_KEYS}, not ['official']"),
         ("align__passes__0", 1, "align.passes.0: must be a block of the keys upsampling, enlargement, border, not 1"),
+        (
+            "train_resnet__published__start",
+            4000,
+            "train_resnet.published.start: must be a block of the keys iterations, snapshot_every, learning_rate, "
+            "warmup, not 4000",
+        ),
         # wrong types
+        ("evaluate__official__flip", 1, "evaluate.official.flip: must be a valid boolean, not 1"),
+        ("evaluate__official__temperature", 1.5, "evaluate.official.temperature: must be a valid boolean, not 1.5"),
         ("runtime__threads", "4", "runtime.threads: must be a valid integer, not '4'"),
         ("runtime__threads", True, "runtime.threads: must be a valid integer, not True"),
         ("runtime__threads", None, "runtime.threads: must be a valid integer, not None"),
         ("runtime__onednn", True, "runtime.onednn: must be a valid integer, not True"),
         ("runtime__onednn", 1.0, "runtime.onednn: must be a valid integer, not 1.0"),
-        ("train_wide__iterations", 4000.0, "train_wide.iterations: must be a valid integer, not 4000.0"),
-        ("train_wide__iterations", 0.5, "train_wide.iterations: must be a valid integer, not 0.5"),
-        ("train_wide__learning_rate", "1e-4", "train_wide.learning_rate: must be a valid number, not '1e-4'"),
-        ("train_wide__weight_decay", False, "train_wide.weight_decay: must be a valid number, not False"),
+        (
+            "train_wide__official__iterations",
+            4000.0,
+            "train_wide.official.iterations: must be a valid integer, not 4000.0",
+        ),
+        ("train_wide__official__iterations", 0.5, "train_wide.official.iterations: must be a valid integer, not 0.5"),
+        (
+            "train_wide__official__learning_rate",
+            "1e-4",
+            "train_wide.official.learning_rate: must be a valid number, not '1e-4'",
+        ),
+        (
+            "train_wide__official__weight_decay",
+            False,
+            "train_wide.official.weight_decay: must be a valid number, not False",
+        ),
         ("download__kaggle_handle", 5, "download.kaggle_handle: must be a valid string, not 5"),
         ("download__archive", 5, "download.archive: must be a valid string, not 5"),
         ("filter_classes__drop", "disgust", "filter_classes.drop: must be a valid list, not 'disgust'"),
         ("align__passes", PASS, "align.passes: must be a valid list, not {'border': 0, "),
         # values out of range
+        (
+            "train_wide__official__time_budget",
+            -0.5,
+            "train_wide.official.time_budget: must be greater than or equal to 0, not -0.5",
+        ),
+        (
+            "evaluate__seven__protocol",
+            "seven",
+            "evaluate.seven.protocol: must be 'published' or 'official', not 'seven'",
+        ),
+        (
+            "evaluate__seven__ensemble_last",
+            0,
+            "evaluate.seven.ensemble_last: must be greater than or equal to 1, not 0",
+        ),
         ("runtime__onednn", 2, "runtime.onednn: must be less than or equal to 1, not 2"),
         ("runtime__workers", -2, "runtime.workers: must be greater than or equal to -1, not -2"),
         ("runtime__workers", 0, "runtime.workers: must be -1 (one per core) or 1 and more, not 0"),
@@ -114,13 +167,13 @@ def test_parameters_cannot_change_after_reading():
         ("align__passes__0__upsampling", 4, "align.passes.0.upsampling: must be less than or equal to 3, not 4"),
         ("align__passes", [], "align.passes: must have at least 1 item, not 0"),
         ("align__passes", [PASS] * 9, "align.passes: must have at most 8 items, not 9"),
-        ("train_wide__learning_rate", 0, "train_wide.learning_rate: must be greater than 0, not 0"),
+        ("train_wide__official__learning_rate", 0, "train_wide.official.learning_rate: must be greater than 0, not 0"),
         (
-            "train_wide__augmentation__flip",
+            "train_wide__official__augmentation__flip",
             1.5,
-            "train_wide.augmentation.flip: must be less than or equal to 1, not 1.5",
+            "train_wide.official.augmentation.flip: must be less than or equal to 1, not 1.5",
         ),
-        ("evaluate__seed", 2**31, "evaluate.seed: must be less than 2147483648, not 2147483648"),
+        ("evaluate__official__seed", 2**31, "evaluate.official.seed: must be less than 2147483648, not 2147483648"),
         ("runtime__backend", "theano", "runtime.backend: must be 'tensorflow', 'jax' or 'torch', not 'theano'"),
         ("download__md5", "F" * 32, "download.md5: must be 32 lower-case hexadecimal digits, not 'FFF"),
         ("download__kaggle_handle", "fer2013", "download.kaggle_handle: must be of the form owner/name, not 'fer2013'"),
@@ -131,20 +184,35 @@ def test_parameters_cannot_change_after_reading():
             "not 'disgusted'",
         ),
         # values that do not fit each other
-        ("filter_classes__drop", list(NAMES[:6]), "filter_classes: drop must leave at least two classes"),
+        ("filter_classes__drop", list(NAMES[:6]), "filter_classes.drop: must leave at least two classes"),
+        ("evaluate__seven__drop", list(NAMES[:6]), "evaluate.seven.drop: must leave at least two classes"),
+        (
+            "train_resnet__official__start__snapshot_every",
+            START["iterations"] - 1,
+            "train_resnet.official.start: iterations must be a multiple of snapshot_every",
+        ),
+        (
+            "train_resnet__official__start__warmup",
+            START["iterations"],
+            "train_resnet.official.start: warmup must be below iterations",
+        ),
         (
             "filter_classes__training_share",
             0.85,
             "filter_classes: training_share and validation_share together must stay below 1: the rest is the test part",
         ),
         (
-            "train_wide__snapshot_every",
-            500,
-            "train_wide: snapshot_every must be a multiple of validate_every, "
+            "train_wide__official__snapshot_every",
+            WIDE["validate_every"] + 1,
+            "train_wide.official: snapshot_every must be a multiple of validate_every, "
             "and iterations a multiple of snapshot_every",
         ),
-        ("train_wide__iterations", 4200, "train_wide: snapshot_every must be a multiple of validate_every, and iter"),
-        ("train_wide__warmup", 4000, "train_wide: warmup must be below iterations"),
+        (
+            "train_wide__official__iterations",
+            WIDE["iterations"] + 1,
+            "train_wide.official: snapshot_every must be a multiple of validate_every, and iter",
+        ),
+        ("train_wide__official__warmup", WIDE["iterations"], "train_wide.official: warmup must be below iterations"),
     ],
 )
 def test_one_wrong_entry(tmp_path, name, value, line):
@@ -157,7 +225,7 @@ def test_one_wrong_entry(tmp_path, name, value, line):
 @pytest.mark.parametrize("value", [".nan", ".inf", "-.inf"])
 def test_numbers_are_finite(tmp_path, value):
     text = COMMITTED.read_text().replace("weight_decay: 0.0 ", f"weight_decay: {value} ")
-    with pytest.raises(ParamsError, match=r"train_shallow\.weight_decay: must be .*, not -?(nan|inf)"):
+    with pytest.raises(ParamsError, match=r"train_shallow\.published\.weight_decay: must be .*, not -?(nan|inf)"):
         load_text(tmp_path, text)
 
 
@@ -171,16 +239,22 @@ def test_all_wrong_entries_are_told_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("train_wide__weight_decay", 0),
-        ("train_wide__augmentation__rotation", 15),
+        ("train_wide__official__weight_decay", 0),
+        ("train_wide__official__augmentation__rotation", 15),
         ("align__margin", 0),
         ("download__md5", None),
         ("download__archive", "~/fer2013.zip"),
         ("filter_classes__drop", []),
         ("filter_classes__drop", list(NAMES[2:])),
+        ("evaluate__seven__drop", list(NAMES[2:])),
+        ("evaluate__published__drop", []),
+        ("train_resnet__official__start", None),
+        ("train_resnet__official__start__warmup", START["iterations"] - 1),
+        ("train_shallow__official__time_budget", 0),
+        ("train_resnet__published__time_budget", 0.5),
         ("runtime__workers", 1),
         ("runtime__onednn", 0),
-        ("train_wide__warmup", 3999),
+        ("train_wide__official__warmup", WIDE["iterations"] - 1),
         ("align__passes", [PASS] * 8),
     ],
 )
@@ -192,14 +266,25 @@ def test_allowed_at_the_edge(tmp_path, name, value):
 
 
 def test_dropped_classes_come_in_the_projects_order(tmp_path):
-    params = load_changed(tmp_path, filter_classes__drop=["neutral", "angry", "neutral"])
-    assert params.filter_classes.drop == ["angry", "neutral"]
+    names = ["neutral", "angry", "neutral"]
+    params = load_changed(tmp_path, filter_classes__drop=names, evaluate__seven__drop=names)
+    assert params.filter_classes.drop == params.evaluate.seven.drop == ["angry", "neutral"]
+
+
+def test_reports_are_the_blocks_of_evaluate():
+    assert tuple(CONTENT["evaluate"]) == REPORTS
+
+
+def test_recipes_of_one_network_do_not_touch_one_another(tmp_path):
+    params = load_changed(tmp_path, train_wide__official__learning_rate=0.25)
+    assert params.train_wide.official.learning_rate == 0.25
+    assert params.train_wide.published.model_dump() == CONTENT["train_wide"]["published"]
 
 
 @pytest.mark.parametrize(("text", "number"), [("1e-4", 1e-4), ("1e-05", 1e-5), ("1.0e-4", 1e-4), ("0.0001", 1e-4)])
 def test_numbers_with_an_exponent_are_read_as_dvc_writes_them(tmp_path, text, number):
     params = load_text(tmp_path, COMMITTED.read_text().replace("weight_decay: 0.0 ", f"weight_decay: {text} "))
-    assert params.train_shallow.weight_decay == number
+    assert params.train_shallow.published.weight_decay == number
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):

@@ -15,6 +15,7 @@ from facial_expression.params import FilterClasses
 from facial_expression.pixelcsv import read_pixel_csv
 from facial_expression.protocols import (
     PARTS,
+    PROTOCOLS,
     assign_parts,
     count_by_emotion,
     find_duplicates,
@@ -166,67 +167,83 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def kept(table):
+def assigned(table):
     return assign_parts(table, find_duplicates(table), SETTINGS)
 
 
-def test_dropped_classes_are_gone(table, kept):
-    assert kept.classes == ("angry", "fear", "happy", "sad", "surprise", "neutral")
-    stayed = (table.faces["emotion"] != "disgust").to_numpy()
-    assert kept.faces["row"].tolist() == table.faces["row"][stayed].tolist()
-    np.testing.assert_array_equal(kept.images, table.images[stayed])
-    assert kept.faces.index.tolist() == list(range(stayed.sum()))
+def test_all_faces_of_all_classes_stay(table, assigned):
+    assert assigned.classes == NAMES
+    np.testing.assert_array_equal(assigned.images, table.images)
+    pd.testing.assert_frame_equal(assigned.faces[table.faces.columns.tolist()], table.faces)
 
 
-def test_all_classes_may_stay(table):
+def test_dropped_classes_are_left_out_of_published_alone(assigned):
+    dropped = assigned.faces[assigned.faces["emotion"] == "disgust"]
+    assert set(dropped["published"]) == {"none"}
+    assert set(dropped["official"]) == {*PARTS, "none"}
+    assert assigned.under("published").classes == ("angry", "fear", "happy", "sad", "surprise", "neutral")
+    assert assigned.under("official").classes == NAMES
+
+
+def test_published_split_is_the_same_as_if_dropped_classes_had_never_been_there(table, assigned):
+    rest = table.without(["disgust"])
+    split = assign_parts(rest, find_duplicates(rest), SETTINGS).faces
+    kept = assigned.faces[assigned.faces["emotion"] != "disgust"]
+    assert kept["published"].tolist() == split["published"].tolist()
+
+
+def test_no_class_need_be_dropped(table):
     settings = SETTINGS.model_copy(update={"drop": []})
-    kept = assign_parts(table, find_duplicates(table), settings)
-    assert len(kept) == len(table)
-    assert kept.classes == NAMES
+    assigned = assign_parts(table, find_duplicates(table), settings)
+    assert assigned.under("published").classes == NAMES
 
 
-def test_columns_are_added_and_the_given_table_stays(table, kept):
+def test_columns_are_added_and_the_given_table_stays(table, assigned):
     before = ["row", "emotion", "usage", "detected", "detector_pass"]
     assert list(table.faces.columns) == before
-    assert list(kept.faces.columns) == [*before, "duplicate_of", "published", "official"]
+    assert list(assigned.faces.columns) == [*before, "duplicate_of", "official", "published"]
 
 
-def test_duplicate_of_names_the_first_identical_picture(kept):
-    duplicates = kept.faces.set_index("row")["duplicate_of"].dropna()
-    assert duplicates.to_dict() == {row: row - 620 for row in range(620, 630) if NAMES[row % 7] != "disgust"}
+def test_duplicate_of_names_the_first_identical_picture(assigned):
+    duplicates = assigned.faces.set_index("row")["duplicate_of"].dropna()
+    assert duplicates.to_dict() == {row: row - 620 for row in range(620, 630)}
 
 
-def test_published_covers_the_faces_of_the_first_pass(kept):
-    assert ((kept.faces["published"] == "none") == (kept.faces["detector_pass"] != 1)).all()
-    shares = kept.faces["published"].value_counts() / (kept.faces["detector_pass"] == 1).sum()
+def test_published_covers_the_faces_of_the_first_pass(assigned):
+    covered = (assigned.faces["detector_pass"] == 1) & (assigned.faces["emotion"] != "disgust")
+    assert ((assigned.faces["published"] != "none") == covered).all()
+    shares = assigned.faces["published"].value_counts() / covered.sum()
     assert [round(shares[part], 2) for part in PARTS] == [0.7, 0.15, 0.15]
 
 
-def test_official_keeps_every_face_but_leaks(kept):
+def test_official_keeps_every_face_but_leaks(assigned):
     # Rows 0 to 9 are training; rows 620 to 629 repeat them and are test.
-    left_out = kept.faces["official"] == "none"
-    assert kept.faces.loc[left_out, "row"].tolist() == [row for row in range(10) if NAMES[row % 7] != "disgust"]
-    pairs = kept.faces.loc[~left_out, ["usage", "official"]].drop_duplicates().to_numpy().tolist()
+    left_out = assigned.faces["official"] == "none"
+    assert assigned.faces.loc[left_out, "row"].tolist() == list(range(10))
+    pairs = assigned.faces.loc[~left_out, ["usage", "official"]].drop_duplicates().to_numpy().tolist()
     assert pairs == [["Training", "training"], ["PublicTest", "validation"], ["PrivateTest", "test"]]
 
 
-def test_labels_fit_the_classes_that_are_kept(kept):
-    test = kept.part("official", "test")
-    emotions = kept.faces.set_index("row")["emotion"]
-    assert [kept.classes[label] for label in test.labels] == emotions[test.rows].tolist()
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_labels_fit_the_classes_of_the_protocol(assigned, protocol):
+    known = assigned.under(protocol)
+    test = known.part(protocol, "test")
+    emotions = known.faces.set_index("row")["emotion"]
+    assert [known.classes[label] for label in test.labels] == emotions[test.rows].tolist()
+    assert set(test.labels) == set(range(len(known.classes)))
 
 
-def test_it_survives_the_disk(kept, tmp_path):
-    write_face_table(tmp_path / "filtered", kept)
+def test_it_survives_the_disk(assigned, tmp_path):
+    write_face_table(tmp_path / "filtered", assigned)
     read = read_face_table(tmp_path / "filtered")
-    pd.testing.assert_frame_equal(read.faces, kept.faces, check_dtype=False)
+    pd.testing.assert_frame_equal(read.faces, assigned.faces, check_dtype=False)
 
 
 def test_rows_that_alignment_dropped_may_be_missing(table):
     mask = table.faces["detected"].to_numpy()
-    kept = assign_parts(table.select(mask), find_duplicates(table), SETTINGS)
-    assert kept.faces["detected"].all()
-    assert set(kept.faces["published"]) == {*PARTS, "none"}
+    assigned = assign_parts(table.select(mask), find_duplicates(table), SETTINGS)
+    assert assigned.faces["detected"].all()
+    assert set(assigned.faces["published"]) == {*PARTS, "none"}
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """The runtime: what it refuses, with the words that help, and what it makes deterministic."""
 
+import json
 import os
+import platform
 import random
 import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import keras
@@ -99,8 +102,72 @@ def test_words_of_the_refusal_help_and_threads_are_set():
 
 
 def test_description_names_backend_and_versions():
-    described = runtime.describe()
+    described = runtime.describe(wanted())
     assert described["backend"] == keras.backend.backend()
     assert described["keras_version"] == keras.__version__
-    assert list(described) == ["backend", "backend_version", "keras_version"]
+    assert list(described) == ["backend", "backend_version", "keras_version", "device", "onednn", "threads"]
     assert described["backend_version"] == sys.modules[described["backend"]].__version__
+
+
+def test_description_says_how_the_runtime_was_set():
+    described = runtime.describe(wanted(onednn=other_onednn(), threads=3))
+    assert (described["onednn"], described["threads"]) == (other_onednn(), 3)
+    assert json.loads(json.dumps(described)) == described
+
+
+class Backend(types.SimpleNamespace):
+    """Stands for the module of a backend, on a machine with the given GPUs."""
+
+    @classmethod
+    def tensorflow(cls, *gpus):
+        details = [{"device_name": gpu} if gpu else {} for gpu in gpus]
+        experimental = types.SimpleNamespace(get_device_details=details.__getitem__)
+        found = types.SimpleNamespace(list_physical_devices=lambda kind: [*range(len(gpus))], experimental=experimental)
+        return cls(__version__="1.2", config=found)
+
+    @classmethod
+    def torch(cls, *gpus):
+        cuda = types.SimpleNamespace(is_available=lambda: bool(gpus), get_device_name=gpus.__getitem__)
+        return cls(__version__="1.2", cuda=cuda)
+
+    @classmethod
+    def jax(cls, *gpus):
+        kinds = [("cpu", "cpu"), *(("gpu", gpu) for gpu in gpus)]
+        found = [types.SimpleNamespace(platform=platform, device_kind=kind) for platform, kind in kinds]
+        return cls(__version__="1.2", devices=lambda: found)
+
+
+def described_on(monkeypatch, backend, *gpus):
+    fake = types.SimpleNamespace(import_module=lambda name: getattr(Backend, name)(*gpus))
+    monkeypatch.setattr(runtime, "importlib", fake)
+    return runtime.describe(wanted(backend=backend))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_device_is_the_first_gpu_where_there_is_one(monkeypatch, backend):
+    described = described_on(monkeypatch, backend, "Fast 9000", "Slow 1")
+    assert (described["backend"], described["backend_version"], described["device"]) == (backend, "1.2", "Fast 9000")
+    assert described_on(monkeypatch, backend)["device"].split()[0] == platform.machine()
+
+
+def test_gpu_without_a_name_is_a_gpu(monkeypatch):
+    assert described_on(monkeypatch, "tensorflow", None)["device"] == "GPU"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "words"),
+    [
+        ("flags : fpu sse avx avx2 avx512f\nflags : fpu", ["avx512f"]),
+        ("flags : fpu avx avx2 fma", ["avx2"]),
+        ("flags : fpu avx", ["avx"]),
+        ("Features : fp asimd", ["asimd"]),
+        ("flags : fpu sse", []),
+        (None, []),
+    ],
+)
+def test_processor_is_named_with_its_widest_vectors(tmp_path, monkeypatch, cpuinfo, words):
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    monkeypatch.setattr(runtime, "Path", lambda name: tmp_path / Path(name).name)
+    described = described_on(monkeypatch, "tensorflow")
+    assert described["device"] == " ".join([platform.machine(), *words])

@@ -27,10 +27,10 @@ METRICS = {
 }
 
 
-def cells(markdown, protocol):
-    """The rows of ``protocol`` by contender, without their first cell."""
+def cells(markdown, report):
+    """The rows of ``report`` by contender, without their first cell."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines() if "|" in line]
-    return {row[1]: row[2:] for row in rows if row[0] == protocol}
+    return {row[1]: row[2:] for row in rows if row[0] == report}
 
 
 def rendered(results, width):
@@ -49,7 +49,7 @@ def test_published_figures_are_those_of_the_study():
         "resnet": 0.66,
     }
     assert tables.published_accuracy("published") == accuracies
-    assert tables.published_accuracy("official") == {}
+    assert tables.published_accuracy("official") == tables.published_accuracy("seven") == {}
 
 
 def test_markdown_rows():
@@ -61,17 +61,19 @@ def test_markdown_rows():
     assert rows["resnet ensemble"][:3] == ["—", "67.9 (66.4–69.4)", "—"]
 
 
-def test_other_protocols_have_no_published_figure():
-    markdown = tables.results_markdown({"published": METRICS, "official": METRICS})
-    rows = cells(markdown, "official")
-    assert list(rows) == ["shallow", "shallow ensemble", "wide", "resnet ensemble"]
-    assert all((row[0], row[2]) == ("—", "—") for row in rows.values())
+def test_other_reports_have_no_published_figure():
+    markdown = tables.results_markdown({"published": METRICS, "official": METRICS, "seven": METRICS})
+    for report in ("official", "seven"):
+        rows = cells(markdown, report)
+        assert list(rows) == ["shallow", "shallow ensemble", "wide", "resnet ensemble"]
+        assert all((row[0], row[2]) == ("—", "—") for row in rows.values())
     assert cells(markdown, "published")["shallow"][2] == "+3.1 ▲"
 
 
 def test_markdown_has_as_many_cells_in_every_row():
     lines = [line for line in tables.results_markdown({"published": METRICS}).splitlines() if "|" in line]
     assert len({line.count("|") for line in lines}) == 1
+    assert lines[0].startswith("| report | contender |")
     assert set(lines[1]) == set("|-: ")
 
 
@@ -92,13 +94,42 @@ def test_delta_is_marked_only_outside_the_interval(accuracy, low, high, expected
 
 
 def test_terminal_table_shows_the_same_in_80_columns():
-    text = rendered({"published": METRICS, "official": METRICS}, width=80)
-    assert "published protocol, 3,737 test faces" in text
-    assert "official protocol, 3,737 test faces" in text
+    text = rendered({"published": METRICS, "seven": METRICS}, width=80)
+    titles = [line.strip() for line in text.splitlines() if "test faces" in line]
+    assert titles == ["published, 3,737 test faces", "seven, 3,737 test faces"]
     assert "…" not in text
     for name, row in cells(tables.results_markdown({"published": METRICS}), "published").items():
         line = next(line for line in text.splitlines() if line.startswith((f"{name}  ", f"{name} ≈", f"{name} 6")))
         assert line.split() == [*name.split(), *" ".join(row[:-1]).split()]
+
+
+CARD = {
+    "family": "wide",
+    "snapshot": 5500,
+    "protocol": "official",
+    "model": {"file": "model.onnx", "variant": "int8", "bytes": 1_234_567, "sha256": "0123456789abcdef" * 4},
+    "variants": {
+        "float32": {"bytes": 4_000_000, "validation_accuracy": 0.6, "accuracy": 0.61234, "largest_difference": 1.2e-6},
+        "int8": {"bytes": 1_234_567, "validation_accuracy": 0.5987, "accuracy": 0.61, "largest_difference": 0.034},
+    },
+    "temperature": 1.2345,
+    "uncertain_below": 0.4321,
+    "metrics": contender(0.6123, 0.6, 0.625, recall={"angry": 0.5, "disgust": None}),
+}
+
+
+def test_served_network_is_told_with_its_figures():
+    rows = [line.strip("|").split("|") for line in tables.served_markdown(CARD).splitlines() if line]
+    told = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+    assert told["network"] == ["wide, snapshot 5,500, protocol `official`"]
+    assert told["file"] == ["`model.onnx`, int8, 1,234,567 bytes, sha256 `0123456789abcdef…`"]
+    assert told["accuracy"] == ["61.2 % (95 % interval 60.0–62.5) on 3,737 test faces"]
+    assert told["macro-F1"] == ["58.7 %"]
+    assert told["expected calibration error"] == ["4.3 %, temperature 1.23"]
+    assert told["shown as uncertain"] == ["answers below 43.2 %"]
+    assert (told["angry"], told["disgust"]) == (["50.0 %"], ["—"])
+    assert told["float32"] == ["4,000,000", "60.00 %", "61.23 %", "1.2e-06"]
+    assert told["int8"] == ["1,234,567", "59.87 %", "61.00 %", "3.4e-02"]
 
 
 DOCUMENT = f"# Results\n\n{tables.BEGIN}\nold\n{tables.END}\n\nMore.\n"

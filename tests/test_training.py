@@ -43,6 +43,7 @@ PLAIN = Recipe(
     label_smoothing=0.0,
     moving_average=0.0,
     augmentation=NO_AUGMENTATION,
+    time_budget=0.0,
     seed=3,
 )
 EVERYTHING = Recipe(
@@ -58,6 +59,7 @@ EVERYTHING = Recipe(
     label_smoothing=0.1,
     moving_average=0.9,
     augmentation=Augmentation(flip=0.5, shift=3.0, rotation=5.0, scale=0.1, contrast=0.2, cutout=8, mixup=0.2),
+    time_budget=0.0,
     seed=3,
 )
 
@@ -73,11 +75,11 @@ def random_faces(count, seed):
 
 
 def normalised(classes, size):
-    """A network with a state that is not trained: the running means of its batch normalisation."""
+    """A network with a state that is not trained: running means of batch normalisation, random numbers of dropout."""
     layers = keras.layers
     pixels = keras.Input((size, size, 1), name="pixels")
     features = layers.BatchNormalization(name="normalisation")(layers.Conv2D(4, 5, 2, name="convolution")(pixels))
-    features = layers.GlobalAveragePooling2D(name="average")(features)
+    features = layers.Dropout(0.3, name="dropout")(layers.GlobalAveragePooling2D(name="average")(features))
     probabilities = layers.Dense(classes, activation="softmax", name="probabilities")(features)
     return keras.Model(pixels, probabilities, name="normalised")
 
@@ -304,8 +306,9 @@ def test_interrupted_training_ends_as_if_it_had_not_been(tmp_path, reference, mo
     assert_same(tmp_path, train(tmp_path), reference)
 
 
-def test_running_means_and_momentum_survive_an_interruption(tmp_path):
-    recipe = change(PLAIN, optimizer="adam")
+@pytest.mark.parametrize("moving_average", [0.0, 0.9])
+def test_running_means_and_momentum_survive_an_interruption(tmp_path, moving_average):
+    recipe = change(PLAIN, optimizer="adam", moving_average=moving_average)
     whole = train(tmp_path / "whole", recipe, normalised)
     with interrupted(before_update(5)):
         train(tmp_path / "parts", recipe, normalised)
@@ -379,6 +382,96 @@ def test_nothing_of_another_run_reaches_the_model(tmp_path, reference):
         train(tmp_path, other)
     assert (tmp_path / "workspace" / "snapshots" / "000003.weights.h5").exists()
     assert_same(tmp_path, train(tmp_path), reference)
+
+
+# A time budget
+
+
+@pytest.fixture(scope="module")
+def unlimited(tmp_path_factory):
+    """The history and the model of ``EVERYTHING`` without a budget, with a snapshot at each validation."""
+    where = tmp_path_factory.mktemp("unlimited")
+    history = train(where, change(EVERYTHING, snapshot_every=3), normalised)
+    return history, content(where / "model")
+
+
+def let_minutes_pass(patch):
+    """A clock that goes on by one minute with every weight update and else stands still; returns how many were done."""
+    now = [1000.0]
+
+    def on_train_batch_end(run, batch, logs=None):
+        now[0] += 60
+
+    patch.setattr(training.Run, "on_train_batch_end", on_train_batch_end, raising=False)
+    patch.setattr(training, "time", types.SimpleNamespace(monotonic=lambda: now[0]))
+    return lambda: round((now[0] - 1000) / 60)
+
+
+@pytest.fixture
+def minutes(monkeypatch):
+    return let_minutes_pass(monkeypatch)
+
+
+def train_for(budget, where):
+    return train(where, change(EVERYTHING, time_budget=float(budget)), normalised)
+
+
+def assert_model(where, unlimited, iterations, budget):
+    """The model is that of the training without a budget, but for the snapshots that it lacks."""
+    written = content(where / "model")
+    names = {"architecture.json", *(f"{iteration:06d}.weights.h5" for iteration in iterations)}
+    assert written.keys() == names | {"recipe.json"}
+    assert {name: written[name] for name in names} == {name: unlimited[1][name] for name in names}
+    recipe = snapshots.read_description(where / "model")["recipe"]
+    assert recipe == change(EVERYTHING, time_budget=float(budget)).model_dump()
+
+
+@pytest.mark.parametrize(("budget", "kept"), [(3, [3]), (3.5, [6]), (8, [6, 9])])
+def test_training_ends_at_the_first_validation_after_its_budget(tmp_path, minutes, unlimited, budget, kept):
+    history = train_for(budget, tmp_path)
+    assert minutes() == kept[-1]
+    pd.testing.assert_frame_equal(history, unlimited[0][: kept[-1] // 3], check_exact=True)
+    assert_model(tmp_path, unlimited, kept, budget)
+    assert (tmp_path / "workspace" / "checkpoint.npz").exists()
+
+
+@pytest.mark.parametrize("budget", [11.5, 1000])
+def test_a_budget_that_suffices_changes_nothing_and_leaves_nothing(tmp_path, minutes, unlimited, budget):
+    history = train_for(budget, tmp_path)
+    pd.testing.assert_frame_equal(history, unlimited[0], check_exact=True)
+    assert_model(tmp_path, unlimited, [6, 12], budget)
+    assert not (tmp_path / "workspace").exists()
+
+
+@pytest.mark.parametrize("budgets", [(8, 0), (2, 8, 1000)], ids=str)
+def test_larger_budgets_or_none_go_on_and_end_as_if_there_had_been_none(tmp_path, capsys, minutes, unlimited, budgets):
+    for budget in budgets[:-1]:
+        ended = train_for(budget, tmp_path)["iteration"].iloc[-1]
+        snapshot = f"{ended:06d}.weights.h5"
+        assert content(tmp_path / "model")[snapshot] == unlimited[1][snapshot]
+    assert ended == 9
+    history = train_for(budgets[-1], tmp_path)
+    assert "resuming after iteration 9 of 12" in capsys.readouterr().out
+    assert minutes() == 12
+    pd.testing.assert_frame_equal(history, unlimited[0], check_exact=True)
+    assert_model(tmp_path, unlimited, [6, 12], budgets[-1])
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_a_budget_that_is_used_up_gives_the_same_model_without_training(tmp_path, monkeypatch, minutes, unlimited):
+    first = train_for(8, tmp_path)
+    monkeypatch.setattr(training, "batches", lambda *arguments: interrupt())
+    for budget in (8, 6):
+        shutil.rmtree(tmp_path / "model")
+        pd.testing.assert_frame_equal(train_for(budget, tmp_path), first, check_exact=True)
+        assert_model(tmp_path, unlimited, [6, 9], budget)
+
+
+def test_time_of_an_interrupted_process_counts(tmp_path, minutes, unlimited):
+    with interrupted(before_update(8)):
+        train_for(8, tmp_path)
+    train_for(8, tmp_path)  # from the checkpoint of iteration 6, where six minutes had passed
+    assert_model(tmp_path, unlimited, [6, 9], 8)
 
 
 # Batches
@@ -512,6 +605,46 @@ def test_snapshots_hold_the_moving_average_and_training_goes_on_from_the_weights
         for one, two in zip(snapshot, average, strict=True):
             np.testing.assert_allclose(one, two, atol=1e-6)
     assert max(np.abs(a - b).max() for a, b in zip(average, current, strict=True)) > 1e-3
+
+
+def test_training_never_notices_that_its_weights_are_averaged(tmp_path, unlimited):
+    plain = train(tmp_path, change(EVERYTHING, snapshot_every=3, moving_average=0.0), normalised)
+    pd.testing.assert_frame_equal(unlimited[0], plain, check_exact=True)
+    snapshot = "000012.weights.h5"
+    assert unlimited[1][snapshot] != content(tmp_path / "model")[snapshot]
+
+
+def statistics_by_hand(model, iteration, recipe, mean, variance):
+    """What thirty batches make of running statistics, after the convolution of ``normalised`` in this snapshot."""
+    kernel, bias = weights(model, iteration)[:2]
+    momentum = snapshots.load_network(model).get_layer("normalisation").momentum
+    targets = np.eye(len(CLASSES), dtype=np.float32)
+    for images, _ in itertools.islice(training.batches(TRAINING, targets, recipe, iteration), 30):
+        windows = np.lib.stride_tricks.sliding_window_view(images[..., 0].astype(np.float64), (5, 5), (1, 2))
+        features = np.einsum("nhwij,ijf->nhwf", windows[:, ::2, ::2], kernel[:, :, 0].astype(np.float64)) + bias
+        mean = momentum * mean + (1 - momentum) * features.mean(axis=(0, 1, 2))
+        variance = momentum * variance + (1 - momentum) * features.var(axis=(0, 1, 2))
+    return mean, variance
+
+
+def test_running_statistics_of_a_snapshot_are_those_of_its_averaged_weights(tmp_path):
+    recipe = change(EVERYTHING, snapshot_every=3, learning_rate=0.05, label_smoothing=0.0)
+    train(tmp_path / "averaged", recipe, normalised)
+    train(tmp_path / "plain", change(recipe, moving_average=0.0), normalised)
+    statistics = {}
+    for name in ("averaged", "plain"):
+        model = tmp_path / name / "model"
+        network = snapshots.load_network(model)
+        for iteration in (6, 12):
+            snapshots.load_snapshot(network, model, iteration)
+            layer = network.get_layer("normalisation")
+            statistics[name, iteration] = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+    for iteration in (6, 12):
+        before = statistics["plain", iteration]
+        by_hand = statistics_by_hand(tmp_path / "averaged" / "model", iteration, recipe, *before)
+        for found, expected, unrenewed in zip(statistics["averaged", iteration], by_hand, before, strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-4)
+            assert (np.abs(found - unrenewed) > 0.01 * np.abs(found)).all()
 
 
 def rates(recipe):
