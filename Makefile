@@ -1,11 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+SERVE := .venv-serve
 
 # Stages are started by dvc as `python -m ...`, so the environment's python has to come first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test repro readme lint bench clean
+.PHONY: demo test repro pull serve readme lint bench clean
 demo: $(READY)  ## the whole chain on drawn faces, in demo/
 	$(BIN)/python -m tools.demo
 
@@ -15,7 +16,13 @@ test: $(READY)  ## all tests
 repro: $(READY)  ## the whole chain as params.yaml says
 	$(BIN)/dvc repro
 
-readme: $(READY)  ## the results table of README.md from the committed metrics
+pull: $(READY)  ## the pinned network for serving, from the release store in this repository
+	$(BIN)/dvc pull models/serving
+
+serve: $(SERVE)/ready models/serving/card.json  ## the web application at http://127.0.0.1:8000
+	FACIAL_EXPRESSION_MODEL=models/serving $(SERVE)/bin/python -m uvicorn --factory app.main:create_app --host 127.0.0.1
+
+readme: $(READY)  ## the figures of README.md and MODEL_CARD.md from the committed metrics
 	$(BIN)/python -m tools.update_readme
 
 lint: $(READY)  ## style and formatting
@@ -23,6 +30,8 @@ lint: $(READY)  ## style and formatting
 
 bench: $(READY)  ## measure; nothing here passes or fails
 	$(BIN)/python -m benchmarks.decoding
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.serving
 
 clean:  ## what demo and the tests leave behind
 	rm -rf demo .pytest_cache .ruff_cache .hypothesis
@@ -32,3 +41,12 @@ $(READY): requirements.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
 	touch $@
+
+$(SERVE)/ready: requirements-serve.txt
+	rm -rf $(SERVE) && $(PYTHON) -m venv $(SERVE)
+	$(SERVE)/bin/python -m pip install --disable-pip-version-check --requirement requirements-serve.txt
+	$(SERVE)/bin/python -m pip uninstall --quiet --yes pip setuptools
+	touch $@
+
+models/serving/card.json:
+	$(MAKE) pull

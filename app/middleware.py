@@ -1,0 +1,57 @@
+"""What is done to every response: headers that tell the browser to trust nobody else, and counting."""
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.monitoring import Monitoring
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Headers:
+    """Adds the security headers, and forbids any copy of an answer about a picture."""
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(SECURITY_HEADERS)
+                asset = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if asset else "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class Counting:
+    """Counts the answers to one path by status."""
+
+    def __init__(self, app: ASGIApp, path: str, monitoring: Monitoring):
+        self._app, self._path, self._monitoring = app, path, monitoring
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_and_count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._monitoring.count_request(message["status"])
+            await send(message)
+
+        if scope["type"] != "http" or scope["path"] != self._path:
+            return await self._app(scope, receive, send)
+        try:
+            await self._app(scope, receive, send_and_count)
+        except Exception:
+            self._monitoring.count_request(500)  # what outer layers will make of it
+            raise

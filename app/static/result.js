@@ -1,0 +1,187 @@
+// Draws what the server answers: the photo with its faces, a card for each face, and what the model is worth.
+
+const SVG = "http://www.w3.org/2000/svg";
+const CONTOURS = [
+  // first and last landmark, closed or not, in the order of iBUG 300-W
+  [0, 16, false],
+  [17, 21, false],
+  [22, 26, false],
+  [27, 30, false],
+  [31, 35, false],
+  [36, 41, true],
+  [42, 47, true],
+  [48, 59, true],
+  [60, 67, true],
+];
+const FAMILIES = {
+  shallow: "a shallow convolutional network",
+  wide: "a wide convolutional network",
+  resnet: "a residual network of 34 layers",
+};
+
+const result = document.querySelector("#result");
+const title = document.querySelector("#result-title");
+const figure = document.querySelector("#photo");
+const faceList = document.querySelector("#faces");
+const problem = document.querySelector("#problem");
+const status = document.querySelector("#status");
+
+function element(name, attributes = {}, ...children) {
+  const node = attributes.xmlns ? document.createElementNS(SVG, name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) if (key !== "xmlns") node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
+const drawing = (name, attributes, ...children) => element(name, { xmlns: SVG, ...attributes }, ...children);
+const percent = (fraction) => `${Math.round(100 * fraction)} %`;
+
+// Shows the photo while its faces are sought; returns what the faces will be drawn on.
+export async function showBusy(photo) {
+  const url = URL.createObjectURL(photo);
+  const image = element("img", { src: url, alt: "Your photo" });
+  const stage = element("div", { class: "stage" }, image);
+  document.body.classList.add("busy");
+  result.hidden = false;
+  problem.hidden = true;
+  faceList.replaceChildren();
+  figure.replaceChildren(stage);
+  title.textContent = "Looking for faces …";
+  status.textContent = "Looking for faces";
+  await image.decode().catch(() => stage.remove()); // not a picture that the browser knows
+  URL.revokeObjectURL(url);
+  return stage;
+}
+
+export function showProblem(name, detail) {
+  document.body.classList.remove("busy");
+  title.textContent = "No result";
+  status.textContent = "";
+  problem.replaceChildren(element("h3", {}, name), element("p", {}, detail));
+  problem.hidden = false;
+  reveal();
+}
+
+export function showFaces(stage, answer, emotions) {
+  document.body.classList.remove("busy");
+  const { faces } = answer;
+  const emoji = Object.fromEntries(emotions.map((emotion) => [emotion.name, emotion.emoji]));
+  title.textContent = faces.length === 1 ? "One face" : `${faces.length} faces`;
+  status.textContent = [title.textContent, ...faces.map(summary)].join(". ");
+  stage.querySelector("img").alt = `Your photo. ${title.textContent} found`;
+  const overlay = drawOverlay(answer);
+  stage.append(overlay);
+  figure.append(caption(overlay, answer.milliseconds));
+  const cards = faces.map((face, index) => faceCard(face, index + 1, emoji));
+  cards.forEach((card, index) => markTogether(card, overlay.querySelectorAll(".face-drawing")[index]));
+  faceList.replaceChildren(...cards);
+  reveal();
+}
+
+function reveal() {
+  title.focus({ preventScroll: true });
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  result.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+}
+
+function summary(face, index) {
+  const doubt = face.uncertain ? "uncertain, perhaps " : "";
+  return `Face ${index + 1}: ${doubt}${face.emotion}, ${percent(face.probabilities[face.emotion])}`;
+}
+
+function drawOverlay({ width, height, faces }) {
+  const unit = Math.max(width, height) / 100;
+  const drawings = faces.map((face, index) => drawFace(face, index + 1, unit));
+  return drawing("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...drawings);
+}
+
+function drawFace({ box: [left, top, width, height], landmarks }, number, unit) {
+  const contours = CONTOURS.map(([first, last, closed]) =>
+    drawing(closed ? "polygon" : "polyline", { class: "face-contour", points: landmarks.slice(first, last + 1).join(" ") }),
+  );
+  const points = landmarks.map(([x, y]) => drawing("circle", { class: "face-point", cx: x, cy: y, r: width / 110 }));
+  const badge = { x: Math.max(left, 2.4 * unit), y: Math.max(top, 2.4 * unit) };
+  return drawing(
+    "g",
+    { class: "face-drawing" },
+    drawing("rect", { class: "face-box", x: left, y: top, width, height, rx: 0.06 * width }),
+    drawing("g", { class: "face-landmarks" }, ...contours, ...points),
+    drawing("circle", { class: "face-badge", cx: badge.x, cy: badge.y, r: 2.2 * unit }),
+    drawing("text", { class: "face-number", ...badge, "font-size": 2.7 * unit }, String(number)),
+  );
+}
+
+function caption(overlay, milliseconds) {
+  const toggle = element("input", { type: "checkbox", checked: "" });
+  toggle.addEventListener("change", () => {
+    for (const marks of overlay.querySelectorAll(".face-landmarks")) marks.toggleAttribute("hidden", !toggle.checked);
+  });
+  const time = element("span", {}, `done in ${Math.round(milliseconds)} ms`);
+  return element("figcaption", {}, element("label", {}, toggle, "Show landmarks"), time);
+}
+
+function faceCard(face, number, emoji) {
+  const highest = face.probabilities[face.emotion];
+  const name = element("h3", {}, element("span", { class: "emoji" }, emoji[face.emotion]), ` ${face.emotion}`);
+  if (face.uncertain) name.append(element("span", { class: "tag" }, "uncertain"));
+  const note = face.uncertain ? "Nothing stands out: take it for a guess." : `with a probability of ${percent(highest)}`;
+  const descending = Object.entries(face.probabilities).sort(([, one], [, other]) => other - one);
+  const crop = element("img", { src: face.crop, alt: `Face ${number} as the network saw it`, width: 88, height: 88 });
+  const text = element(
+    "div",
+    {},
+    element("p", { class: "face-label" }, `Face ${number}`),
+    name,
+    element("p", { class: "face-note" }, note),
+  );
+  return element(
+    "li",
+    { class: face.uncertain ? "face doubtful" : "face" },
+    element("div", { class: "face-head" }, crop, text),
+    barTable(descending, emoji, `Probabilities for face ${number}`, "hidden", face.emotion),
+  );
+}
+
+function barTable(fractions, emoji, name, captionClass, highest) {
+  const rows = fractions.map(([emotion, fraction]) => {
+    const bar = element("span");
+    bar.style.width = `${100 * fraction}%`;
+    const label = [element("span", { class: "emoji", "aria-hidden": "true" }, emoji[emotion] ?? ""), emotion];
+    const row = element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, ...label),
+      element("td", { "aria-hidden": "true" }, element("div", { class: "bar" }, bar)),
+      element("td", { class: "percent" }, percent(fraction)),
+    );
+    if (emotion === highest) row.className = "highest";
+    return row;
+  });
+  const heading = element("caption", {}, element("span", { class: captionClass }, name));
+  return element("table", { class: "bars" }, heading, element("tbody", {}, ...rows));
+}
+
+// A face stands out in the photo while one points at its card.
+function markTogether(card, face) {
+  card.addEventListener("pointerenter", () => face.classList.add("marked"));
+  card.addEventListener("pointerleave", () => face.classList.remove("marked"));
+}
+
+export function describeModel(card, emotions) {
+  const { metrics, classes } = card;
+  const names = `${classes.slice(0, -1).join(", ")} and ${classes.at(-1)}`;
+  const what = FAMILIES[card.family] ?? "a neural network";
+  document.querySelector("#model-what").textContent =
+    `This is ${what}, trained on the pictures of FER2013 to tell ${classes.length} expressions apart: ${names}.`;
+  const range = `${(100 * metrics.accuracy_low).toFixed(1)} to ${(100 * metrics.accuracy_high).toFixed(1)} %`;
+  const wrong = Math.max(1, Math.round(10 * (1 - metrics.accuracy)));
+  document.querySelector("#model-accuracy").replaceChildren(
+    element("strong", {}, `About ${wrong} of 10 answers ${wrong === 1 ? "is" : "are"} wrong.`),
+    ` On ${metrics.n.toLocaleString("en")} faces it had never seen, ${percent(metrics.accuracy)} of its answers agreed ` +
+      `with people's labels (95 % interval: ${range}).`,
+  );
+  if (!metrics.recall) return;
+  const emoji = Object.fromEntries(emotions.map((emotion) => [emotion.name, emotion.emoji]));
+  const recall = Object.entries(metrics.recall);
+  document.querySelector("#model-recall").replaceChildren(barTable(recall, emoji, "Recognized, of the faces labelled", ""));
+}

@@ -1,0 +1,279 @@
+"""The API from outside: real pictures in, faces or clear problems out."""
+
+import base64
+import io
+import json
+import logging
+import re
+
+import numpy as np
+import pytest
+from pictures import draw, encode, photograph
+from PIL import Image
+from served_model import CLASSES
+from starlette.testclient import TestClient
+
+from app.main import STATIC, create_app
+from app.middleware import SECURITY_HEADERS
+from app.problems import KINDS
+from app.settings import Settings
+from facial_expression.emotions import EMOTIONS
+
+PHOTO = photograph(draw("happy", 0), draw("surprise", 2), draw("sad", 3), side=160, size=(240, 560))
+FORM = "multipart/form-data; boundary=b"
+
+
+def post(client, data: bytes, media_type: str = "application/octet-stream"):
+    return client.post("/api/recognize", content=data, headers={"content-type": media_type})
+
+
+def form(*parts: tuple[str, bytes]) -> bytes:
+    """The body of a form with the boundary ``b``."""
+    heads = [f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x"\r\n\r\n' for name, _ in parts]
+    return b"".join(head.encode() + data + b"\r\n" for head, (_, data) in zip(heads, parts, strict=True)) + b"--b--\r\n"
+
+
+def assert_problem(response, status: int, kind: str | None = None) -> dict:
+    """The response is a complete problem of this kind (RFC 9457) without a trace of the code."""
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = response.json()
+    assert set(problem) == {"type", "title", "status", "detail"}
+    assert problem["status"] == status
+    assert problem["type"] == (f"/docs#{kind}" if kind else "about:blank")
+    assert problem["title"]
+    assert problem["detail"]
+    assert not re.search(r"Traceback|File \"|\.py|Error\b", response.text)
+    return problem
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_every_format_gives_the_three_faces(client, recognizer, file_format):
+    response = post(client, encode(PHOTO, file_format), f"image/{file_format.lower()}")
+    assert response.status_code == 200
+    answer = response.json()
+    assert (answer["width"], answer["height"]) == (560, 240)
+    assert answer["milliseconds"] > 0
+    expected = recognizer.recognize(PHOTO)
+    assert len(answer["faces"]) == len(expected) == 3
+    lossless = file_format in ("PNG", "GIF", "BMP")
+    for face, other in zip(answer["faces"], expected, strict=True):
+        assert face["emotion"] in CLASSES
+        assert list(face["probabilities"]) == list(CLASSES)
+        assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert np.shape(face["landmarks"]) == (68, 2)
+        if lossless:
+            np.testing.assert_allclose(face["box"], other.box, atol=1e-3)
+            np.testing.assert_allclose(face["landmarks"], other.landmarks, atol=1e-3)
+            assert face["probabilities"] == pytest.approx(other.probabilities)
+            assert face["uncertain"] == other.uncertain
+            crop = Image.open(io.BytesIO(base64.b64decode(face["crop"].partition(",")[2])))
+            np.testing.assert_array_equal(np.asarray(crop), other.crop)
+
+
+def test_a_form_and_the_bare_picture_get_the_same_answer(client):
+    data = encode(PHOTO)
+    bare, framed = post(client, data, "image/png"), client.post("/api/recognize", files={"image": ("me.png", data)})
+    by_hand = post(client, form(("comment", b"hello"), ("image", data), ("other", data)), FORM)
+    without_type = client.post("/api/recognize", content=data)
+    assert bare.status_code == 200
+    for response in (framed, by_hand, without_type):
+        assert response.json()["faces"] == bare.json()["faces"]
+
+
+def test_a_picture_like_the_training_pictures(client, recognizer):
+    answer = post(client, encode(draw("happy", 0))).json()
+    (expected,) = recognizer.recognize(draw("happy", 0))
+    (face,) = answer["faces"]
+    assert face["probabilities"] == pytest.approx(expected.probabilities)
+    assert face["box"] == pytest.approx(expected.box)
+
+
+def test_boxes_follow_the_exif_orientation(client):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = np.ascontiguousarray(np.rot90(PHOTO))
+    answer = post(client, encode(lying, exif=exif)).json()
+    assert (answer["width"], answer["height"]) == (560, 240)
+    assert len(answer["faces"]) == 3
+
+
+def test_faces_beyond_the_limit_are_left_out(recognizer):
+    client = TestClient(create_app(Settings(max_faces=1), recognizer))
+    assert len(post(client, encode(PHOTO)).json()["faces"]) == 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (48, 48), (300, 400)])
+def test_a_picture_without_a_face(client, shape):
+    assert_problem(post(client, encode(np.full(shape, 120, np.uint8))), 422, "no-face")
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type", "status", "kind"),
+    [
+        (b"", "image/png", 400, "empty"),
+        (form(("image", b"")), FORM, 400, "empty"),
+        (form(("photo", b"abc")), FORM, 400, "empty"),
+        (form(("image", b"abc"), ("image", b"abc")), FORM, 400, "empty"),
+        (b"abc", FORM, 400, "malformed"),
+        (b"abc", "multipart/form-data", 400, "malformed"),
+        (b"", "multipart/form-data; boundary=" + "b" * 500, 400, "malformed"),
+        (form(("image", encode(PHOTO)))[:-9], FORM, 400, "malformed"),
+        (encode(PHOTO)[:3000], "image/png", 422, "damaged"),
+        (form(("image", encode(PHOTO, "JPEG")[:3000])), FORM, 422, "damaged"),
+        (b"just text", "image/jpeg", 415, "unsupported"),
+        (form(("image", b"just text")), FORM, 415, "unsupported"),
+        (encode(PHOTO, "TIFF"), "image/tiff", 415, "unsupported"),
+        (b"{}", "application/json", 415, "unsupported"),
+        (encode(PHOTO), "application/x-www-form-urlencoded", 415, "unsupported"),
+        (encode(PHOTO), "text/plain", 415, "unsupported"),
+    ],
+)
+def test_what_cannot_be_answered_is_explained(client, data, media_type, status, kind):
+    assert_problem(post(client, data, media_type), status, kind)
+
+
+def test_too_many_pixels(limited):
+    client = TestClient(limited(max_pixels=10_000))
+    assert post(client, encode(Image.new("L", (100, 100)))).status_code == 200
+    problem = assert_problem(post(client, encode(Image.new("L", (101, 100)))), 413, "too-many-pixels")
+    assert "0.01 million pixels" in problem["detail"]
+
+
+def test_too_many_bytes(limited):
+    client = TestClient(limited(max_bytes=20_000))
+    picture = encode(np.random.default_rng(0).integers(0, 256, (100, 150)).astype(np.uint8), "BMP")
+    assert 15_000 < len(picture) < 20_000
+    padding = b"\0" * (20_000 - len(picture))  # behind a BMP's pixels anything may stand
+    for frame, media_type in ((lambda data: data, "image/bmp"), (lambda data: form(("image", data)), FORM)):
+        assert post(client, frame(picture + padding), media_type).status_code == 200
+        problem = assert_problem(post(client, frame(picture + padding + b"\0"), media_type), 413, "too-large")
+        assert "0.02 MB" in problem["detail"]
+
+
+def test_other_fields_of_a_form_count_too(limited):
+    client = TestClient(limited(max_bytes=20_000))
+    data = form(("comment", b"x" * 40_000), ("image", encode(Image.new("L", (10, 10)))))
+    assert_problem(post(client, data, FORM), 413, "too-large")
+
+
+def test_unknown_addresses_and_methods_are_problems_too(client):
+    assert_problem(client.get("/nowhere"), 404)
+    assert_problem(client.get("/static/nowhere.css"), 404)
+    assert_problem(client.get("/static/%2e%2e/README.md"), 404)
+    problem = client.get("/api/recognize")
+    assert_problem(problem, 405)
+    assert problem.headers["allow"] == "POST"
+
+
+def test_an_unforeseen_error_says_nothing_of_the_inside(limited, stand_in):
+    def fail(image, most_faces):
+        raise RuntimeError("secret of the house")
+
+    stand_in.recognize = fail
+    client = TestClient(limited(stand_in), raise_server_exceptions=False)
+    response = post(client, encode(PHOTO))
+    assert_problem(response, 500, "internal")
+    assert "secret" not in response.text
+    assert response.headers["content-security-policy"] == SECURITY_HEADERS["Content-Security-Policy"]
+    assert 'facial_expression_requests_total{status="500"} 1.0' in client.get("/metrics").text
+
+
+def test_model_is_the_card(client, model_directory):
+    assert client.get("/api/model").json() == json.loads((model_directory / "card.json").read_text())
+
+
+def test_settings_are_the_limits_and_the_emotions(limited):
+    answer = TestClient(limited(max_bytes=5, max_pixels=6, max_faces=7)).get("/api/settings").json()
+    assert (answer["max_bytes"], answer["max_pixels"], answer["max_faces"]) == (5, 6, 7)
+    assert [(item["name"], item["emoji"]) for item in answer["emotions"]] == [(e.name, e.emoji) for e in EMOTIONS]
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("FACIAL_EXPRESSION_MAX_FACES", "3")
+    assert Settings().max_faces == 3
+
+
+def test_a_wrong_setting_or_a_missing_model_ends_the_start_with_a_message(monkeypatch, tmp_path):
+    with pytest.raises(SystemExit, match=r"app: .*card\.json is missing: run `dvc pull"):
+        create_app(Settings(model=tmp_path))
+    monkeypatch.setenv("FACIAL_EXPRESSION_WORKERS", "none")
+    with pytest.raises(SystemExit, match="workers"):
+        create_app()
+
+
+def test_alive_and_ready(client):
+    assert client.get("/healthz").json() == {"status": "alive"}
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+def test_metrics_count_requests_and_faces(recognizer):
+    client = TestClient(create_app(Settings(), recognizer))
+    post(client, encode(PHOTO))
+    post(client, b"")
+    client.get("/healthz")
+    figures = client.get("/metrics")
+    assert figures.headers["content-type"].startswith("text/plain")
+    lines = figures.text.splitlines()
+    for line in (
+        'facial_expression_requests_total{status="200"} 1.0',
+        'facial_expression_requests_total{status="400"} 1.0',
+        "facial_expression_faces_total 3.0",
+        "facial_expression_seconds_count 1.0",
+        "facial_expression_admitted 0.0",
+    ):
+        assert line in lines
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/static/page.js", "/api/model", "/healthz", "/nowhere"])
+def test_every_response_is_guarded(client, path):
+    headers = client.get(path).headers
+    for name, value in SECURITY_HEADERS.items():
+        assert headers[name] == value
+    assert "unsafe" not in headers["content-security-policy"]
+    assert headers["cache-control"] == ("no-cache" if path.startswith("/static/") else "no-store")
+
+
+def test_answers_about_pictures_are_not_kept(client):
+    assert post(client, encode(PHOTO)).headers["cache-control"] == "no-store"
+
+
+def test_nothing_is_logged_of_a_picture(client, caplog):
+    caplog.set_level(logging.DEBUG)
+    for data in (encode(PHOTO), encode(PHOTO)[:3000], b"SECRET"):
+        post(client, data)
+        post(client, b"--b\r\nSECRET" + data, FORM)
+        client.post("/api/recognize", files={"image": ("SECRET.png", data)})
+    ours = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore", "asyncio"))]
+    assert not any("SECRET" in record.getMessage() for record in ours)
+    assert not any(record.name.startswith("python_multipart") for record in ours)
+
+
+def test_no_page_refers_to_another_host():
+    for path in STATIC.iterdir():
+        if path.suffix in (".html", ".css", ".js"):
+            assert not re.search(r"""(?:src|href|url|from|import|fetch)\W{1,3}(?:https?:)?//""", path.read_text()), path
+
+
+def test_every_problem_is_explained_on_the_documentation_page(client):
+    page = client.get("/docs").text
+    explained = re.findall(r'<dt id="([\w-]+)">([\w-]+), (\d+)</dt>', page)
+    assert sorted(explained) == sorted((kind.name, kind.name, str(int(kind.status))) for kind in KINDS)
+
+
+def test_openapi_describes_body_answer_and_problems(client):
+    description = client.get("/openapi.json").json()
+    operation = description["paths"]["/api/recognize"]["post"]
+    assert {"multipart/form-data", "image/jpeg"} <= set(operation["requestBody"]["content"])
+    assert set(operation["responses"]) == {"200", *(str(int(kind.status)) for kind in KINDS)}
+    (schema,) = operation["responses"]["503"]["content"].items()
+    assert schema[0] == "application/problem+json"
+    assert set(schema[1]["schema"]["properties"]) == {"type", "title", "status", "detail"}
+    assert set(description["paths"]) == {
+        "/api/recognize",
+        "/api/model",
+        "/api/settings",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    }

@@ -1,0 +1,176 @@
+"""Picture files decoded to gray levels: every format and colour mode, upright, and nothing that is too large."""
+
+import base64
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from pictures import draw, encode
+from PIL import Image
+
+from app.images import decode_gray, encode_data_url
+from app.problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
+
+PIXELS = 1_000_000
+GRAY = np.hstack([draw(), draw("sad", 1)])
+
+
+def colours() -> Image.Image:
+    """A picture in colour whose gray levels differ from each of its channels."""
+    return Image.merge("RGB", [Image.fromarray(channel) for channel in (GRAY, 255 - GRAY, GRAY // 2 + 60)])
+
+
+def gray_levels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB").convert("L")).astype(int)
+
+
+def refused(data: bytes, max_pixels: int = PIXELS) -> Problem:
+    with pytest.raises(Problem) as caught:
+        decode_gray(data, max_pixels)
+    return caught.value
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "GIF"])
+def test_lossless_gray_comes_back_as_it_was(file_format):
+    decoded = decode_gray(encode(GRAY, file_format), PIXELS)
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, GRAY)
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [
+        ("JPEG", {"quality": 95}),
+        ("JPEG", {"quality": 95, "progressive": True}),
+        ("JPEG", {"quality": 95, "keep_rgb": True}),
+        ("PNG", {}),
+        ("WEBP", {"quality": 95}),
+        ("WEBP", {"lossless": True}),
+        ("BMP", {}),
+    ],
+)
+def test_colours_become_their_gray_levels(file_format, options):
+    decoded = decode_gray(encode(colours(), file_format, **options), PIXELS)
+    assert np.abs(decoded - gray_levels(colours())).mean() < 3
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "LA", "RGBA"])
+def test_every_mode_becomes_gray(mode):
+    image = colours().convert("L").convert(mode) if mode in ("1", "LA") else colours().convert(mode)
+    data = encode(image, "JPEG" if mode == "CMYK" else "PNG")
+    assert np.abs(decode_gray(data, PIXELS) - gray_levels(image)).mean() < 4
+
+
+def test_sixteen_bits_are_scaled_and_not_clipped():
+    deep = Image.fromarray(GRAY.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(decode_gray(encode(deep), PIXELS), GRAY)
+
+
+def test_sixteen_bits_of_colour():
+    size = struct.pack(">II", 2, 1)
+    pixels = b"\0" + struct.pack(">6H", 0xFFFF, 0xFFFF, 0xFFFF, 0x8080, 0x8080, 0x8080)
+    png = b"\x89PNG\r\n\x1a\n"
+    for name, content in ((b"IHDR", size + b"\x10\x02\0\0\0"), (b"IDAT", zlib.compress(pixels)), (b"IEND", b"")):
+        png += struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+    np.testing.assert_array_equal(decode_gray(png, PIXELS), [[255, 128]])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_lies_on_white(mode):
+    if mode == "P":
+        image = Image.new("P", (4, 4), 0)
+        image.putpalette([10, 10, 10])
+        data = encode(image, transparency=0)
+    else:
+        data = encode(Image.new(mode, (4, 4), (10, 10, 10, 0) if mode == "RGBA" else (10, 0)))
+    np.testing.assert_array_equal(decode_gray(data, PIXELS), np.full((4, 4), 255))
+
+
+def test_half_transparent_black_on_white_is_gray():
+    data = encode(Image.new("RGBA", (4, 4), (0, 0, 0, 127)), "WEBP", lossless=True)
+    np.testing.assert_allclose(decode_gray(data, PIXELS), 128, atol=1)
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP"])
+def test_first_frame_of_an_animation(file_format):
+    frames = [Image.new("L", (8, 8), 200), Image.new("L", (8, 8), 20)]
+    data = encode(frames[0], file_format, save_all=True, append_images=frames[1:])
+    np.testing.assert_allclose(decode_gray(data, PIXELS), 200, atol=2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+def test_exif_orientation_is_followed(file_format, orientation):
+    upright = np.zeros((16, 32), np.uint8)
+    upright[:8, :16], upright[8:, 16:] = 250, 120
+    stored = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoded = decode_gray(encode(np.ascontiguousarray(stored), file_format, exif=exif, quality=95), PIXELS)
+    assert decoded.shape == upright.shape
+    assert np.abs(decoded.astype(int) - upright).mean() < 6
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_damaged_exif_does_not_matter():
+    data = encode(GRAY, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 40)
+    assert decode_gray(data, PIXELS).shape == GRAY.shape
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_truncated_file_is_damaged(file_format, share):
+    data = encode(colours(), file_format)
+    assert refused(data[: int(share * len(data))]).kind in (DAMAGED, UNSUPPORTED)
+
+
+@pytest.mark.parametrize("data", [b"x", b"hello world" * 50, b"%PDF-1.7", b"\xff\xd8", b"<svg/>", b"\0" * 5000])
+def test_what_is_no_picture(data):
+    assert refused(data).kind is UNSUPPORTED
+
+
+@pytest.mark.parametrize("file_format", ["TIFF", "PPM", "ICO", "TGA"])
+def test_other_formats_are_not_even_tried(file_format):
+    assert refused(encode(GRAY, file_format)).kind is UNSUPPORTED
+
+
+def test_pixels_are_counted_before_decoding(monkeypatch):
+    def load(self):
+        pytest.fail("a picture that is too large was decoded")
+
+    data = encode(Image.new("L", (1001, 1000)))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    problem = refused(data)
+    assert problem.kind is TOO_MANY_PIXELS
+    assert "1 million pixels" in problem.detail
+
+
+@pytest.mark.parametrize("side", [5_000, 60_000, 2**31 - 1])
+def test_a_decompression_bomb_is_too_large(side):
+    header = struct.pack(">II", side, side) + b"\x08\0\0\0\0"
+    png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header
+    png += struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    png += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    assert refused(png).kind is TOO_MANY_PIXELS
+
+
+def test_a_picture_of_exactly_so_many_pixels_is_taken():
+    assert decode_gray(encode(Image.new("L", (1000, 1000))), PIXELS).shape == (1000, 1000)
+
+
+def test_data_url_holds_the_crop():
+    url = encode_data_url(GRAY)
+    kind, content = url.split(",")
+    assert kind == "data:image/png;base64"
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), GRAY)

@@ -1,0 +1,269 @@
+"""The page in a real browser: what people do with it, by mouse, by keyboard and on a phone."""
+
+import shutil
+import threading
+import time
+
+import pytest
+import uvicorn
+from pictures import draw, encode, photograph
+from PIL import Image
+from served_model import CLASSES
+
+from app.main import create_app
+from app.settings import Settings
+
+playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = playwright_api.expect
+expect.set_options(timeout=30_000)
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+if CHROMIUM is None:
+    pytest.skip("there is no Chromium on the PATH", allow_module_level=True)
+
+FACES = (draw("happy", 0), draw("surprise", 2), draw("sad", 3))
+THREE = {"name": "three.png", "mimeType": "image/png", "buffer": encode(photograph(*FACES, side=160, size=(240, 560)))}
+NONE = {"name": "none.png", "mimeType": "image/png", "buffer": encode(Image.new("RGB", (300, 200), "teal"))}
+BAD = {"name": "bad.jpg", "mimeType": "image/jpeg", "buffer": b"this is no photo"}
+
+
+@pytest.fixture(scope="module")
+def address(recognizer):
+    """Where the application is served, by a real server."""
+    app = create_app(Settings(max_bytes=300_000, max_pixels=2_000_000, workers=2), recognizer)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with playwright_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens the page in a fresh context; afterwards, nothing may have gone wrong and nothing left this machine."""
+    contexts, requests, errors = [], [], []
+
+    def open_page(**options):
+        context = browser.new_context(reduced_motion="reduce", **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert errors == []
+    outside = [url for url in requests if not url.startswith((address, "blob:", "data:"))]
+    assert requests
+    assert outside == []
+
+
+def show(page, file) -> None:
+    page.set_input_files("#file", file)
+
+
+def widths(card) -> list[float]:
+    return [bar.bounding_box()["width"] for bar in card.locator(".bar span").all()]
+
+
+def percentages(card) -> list[int]:
+    return [int(text.removesuffix(" %")) for text in card.locator(".percent").all_inner_texts()]
+
+
+def test_a_photo_of_three_faces(open_page):
+    page = open_page()
+    show(page, THREE)
+    cards = page.locator(".face")
+    expect(cards).to_have_count(3)
+    expect(page.locator("#result-title")).to_have_text("3 faces")
+    assert page.locator(".face-number").all_text_contents() == ["1", "2", "3"]
+    assert page.locator(".face-point").count() == 3 * 68
+    image = page.locator(".stage img").bounding_box()
+    for box in page.locator(".face-box").all():
+        place = box.bounding_box()
+        assert image["x"] <= place["x"] <= place["x"] + place["width"] <= image["x"] + image["width"]
+        assert 60 < place["width"] * 560 / image["width"] < 160
+    for card in cards.all():
+        shown = percentages(card)
+        assert len(shown) == len(CLASSES)
+        assert sum(shown) == pytest.approx(100, abs=3)
+        assert shown == sorted(shown, reverse=True)
+        assert widths(card) == sorted(widths(card), reverse=True)
+        assert card.locator("tr").first.get_attribute("class") == "highest"
+        assert card.locator(".emoji").count() == len(CLASSES) + 1
+        highest = card.locator(".highest th").inner_text().split()[-1]
+        assert highest in card.locator("h3").inner_text()
+        crop = card.locator(".face-head img")
+        assert crop.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [48, 48]
+
+
+def test_bars_are_as_long_as_the_probabilities(open_page):
+    page = open_page()
+    show(page, THREE)
+    card = page.locator(".face").first
+    track = card.locator(".bar").first.bounding_box()["width"]
+    for width, share in zip(widths(card), percentages(card), strict=True):
+        assert width / track == pytest.approx(share / 100, abs=0.02)
+
+
+def test_an_uncertain_answer_is_called_so(open_page):
+    def make_second_uncertain(route):
+        response = route.fetch()
+        answer = response.json()
+        for number, face in enumerate(answer["faces"], start=1):
+            face["uncertain"] = number == 2
+        route.fulfill(response=response, json=answer)
+
+    page = open_page()
+    page.route("**/api/recognize", make_second_uncertain)
+    show(page, THREE)
+    expect(page.locator(".face")).to_have_count(3)
+    assert [card.locator(".tag").count() for card in page.locator(".face").all()] == [0, 1, 0]
+    expect(page.locator(".face").nth(1)).to_contain_text("take it for a guess")
+    expect(page.get_by_role("status")).to_contain_text("Face 2: uncertain, perhaps")
+
+
+def test_a_screen_reader_hears_the_result(open_page):
+    page = open_page()
+    show(page, THREE)
+    expect(page.get_by_role("status")).to_contain_text("3 faces. Face 1:")
+    expect(page.get_by_role("table", name="Probabilities for face 2")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="happy")).not_to_have_count(0)
+    expect(page.get_by_role("img", name="Face 3 as the network saw it")).to_be_visible()
+    assert page.locator("img:not([alt])").count() == 0
+    assert page.evaluate("document.activeElement.id") == "result-title"
+
+
+def test_landmarks_can_be_hidden(open_page):
+    page = open_page()
+    show(page, THREE)
+    marks = page.locator(".face-landmarks").first
+    expect(marks).to_be_visible()
+    page.get_by_label("Show landmarks").uncheck()
+    expect(marks).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("file", "title", "advice"),
+    [(NONE, "No face found", "look at the camera"), (BAD, "Not a picture in a supported format", "JPEG")],
+    ids=["no face", "no picture"],
+)
+def test_a_problem_is_explained_and_then_forgotten(open_page, file, title, advice):
+    page = open_page()
+    show(page, file)
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text(title)
+    expect(problem).to_contain_text(advice)
+    expect(page.locator(".face")).to_have_count(0)
+    show(page, THREE)
+    expect(page.locator(".face")).to_have_count(3)
+    expect(page.locator("#problem")).to_be_hidden()
+
+
+def test_a_server_that_is_gone_is_a_problem_too(open_page):
+    page = open_page()
+    page.route("**/api/recognize", lambda route: route.abort())
+    show(page, THREE)
+    expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+
+
+def test_a_photo_that_is_too_large_is_made_smaller_first(open_page):
+    page = open_page()
+    large = encode(photograph(*FACES, side=900, size=(1500, 2800)), "BMP")
+    assert len(large) > 4_000_000
+    show(page, {"name": "large.bmp", "mimeType": "image/bmp", "buffer": large})
+    expect(page.locator(".face")).to_have_count(3)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_drawn_samples_have_a_face(open_page, number):
+    page = open_page()
+    page.locator(".sample").nth(number).click()
+    expect(page.locator(".face")).to_have_count(1)
+
+
+def test_everything_works_by_keyboard(open_page):
+    page = open_page()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "drop"
+    style = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert style == "solid"
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(THREE)
+    expect(page.locator(".face")).to_have_count(3)
+    page.locator("#camera").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".face")).to_have_count(1)
+
+
+@pytest.mark.parametrize("kind", ["drop", "paste"])
+def test_a_photo_can_be_dropped_and_pasted(open_page, kind):
+    page = open_page()
+    page.evaluate(
+        """async ([kind, url]) => {
+            const content = await (await fetch(url)).blob();
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([content], "photo.png", { type: "image/png" }));
+            const event = kind === "drop"
+                ? new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true })
+                : new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true });
+            document.querySelector("#drop").dispatchEvent(event);
+        }""",
+        [kind, "/static/samples/happy.png"],
+    )
+    expect(page.locator(".face")).to_have_count(1)
+
+
+def test_a_picture_from_the_camera(open_page):
+    page = open_page(permissions=["camera"])
+    page.get_by_role("button", name="Use the camera").click()
+    take = page.get_by_role("button", name="Take the picture")
+    expect(take).to_be_enabled()
+    take.click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("alert")).to_contain_text("No face found")  # the test camera shows a pattern
+    assert page.locator("#camera-video").evaluate("video => video.srcObject") is None
+
+
+def test_the_page_says_what_it_is_worth(open_page):
+    page = open_page()
+    about = page.locator(".about")
+    expect(about).to_contain_text("About 3 of 10 answers are wrong")
+    expect(about).to_contain_text("3,534 faces")
+    expect(about).to_contain_text("64.5 to 67.5 %")
+    expect(about).to_contain_text("must not be used for")
+    assert percentages(about) == [58, 41, 86, 50, 79, 66]
+    expect(page.locator("#privacy")).to_contain_text("in memory and not stored")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_is_cut_off(open_page, scheme):
+    page = open_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    show(page, THREE)
+    expect(page.locator(".face")).to_have_count(3)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor").removeprefix("rgb(").split(",")[0]
+    assert (int(light) > 128) == (scheme == "light")
+    page.goto(page.url + "docs")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
