@@ -187,6 +187,7 @@ class Export(Block):
     protocol: Literal["published", "official"]
     opset: Annotated[int, Field(ge=13, le=18)]
     calibration_faces: PositiveInt
+    doubt: Fraction
     largest_loss: Annotated[float, Field(gt=0, le=1)]
 
 

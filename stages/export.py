@@ -61,7 +61,9 @@ def main() -> None:
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
         temperature = metrics[family]["temperature"]
         answers = soften(exporting.answer(serving / "model.onnx", validation.images, settings.flip), temperature)
-        answering = Answering(settings.flip, temperature, doubt_threshold(answers, validation.labels))
+        answering = Answering(
+            settings.flip, temperature, doubt_threshold(answers, validation.labels, params.export.doubt)
+        )
         origin = {"family": family, "snapshot": iteration, **snapshots.read_description(directory)}
         preprocessing = describe_preprocessing(params.align, load_mean_shape())
         card = make_card(served, variants, table.classes, origin, answering, metrics[family], preprocessing, DATA)
