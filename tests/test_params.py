@@ -15,7 +15,7 @@ COMMITTED = Path(__file__).parent.parent / "params.yaml"
 CONTENT = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
 MISSING = object()
 PASS = {"upsampling": 1, "enlargement": 1, "border": 0}
-EXPORT_KEYS = "protocol, opset, calibration_faces, largest_loss"
+EXPORT_KEYS = "protocol, opset, calibration_faces, doubt, largest_loss"
 WIDE, START = CONTENT["train_wide"]["official"], CONTENT["train_resnet"]["official"]["start"]
 
 
