@@ -12,7 +12,8 @@ protocol says, and with deterministic operations; the default leaves everything 
 memory. A process reports the median time of a step after the first few, and how much of it the batch took to make. The
 matrix rate is what a product of two large matrices reaches on the same device in the same precision; its fraction
 counts the multiplications and additions of convolutions and dense layers three times (forward, gradients of features
-and of weights).
+and of weights). On a CPU with `runtime.threads: 1` the product has one core while a step's operations run side by side
+on several, so that the fraction can exceed 1; and two trainings at once then use the machine better than one alone.
 """
 
 import argparse
