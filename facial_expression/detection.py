@@ -9,6 +9,7 @@ The detector's window is 80 pixels wide, so a 48-pixel picture has to grow befor
 """
 
 import importlib.util
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def landmark_model_path() -> Path:
 
 
 class FaceDetector:
-    """Finds faces and their landmarks; loading the models takes about a second.
+    """Finds faces and their landmarks; any number of threads may share one. Loading the models takes about a second.
 
     Args:
         passes: tried in this order; the first that finds anything ends the search.
@@ -76,37 +77,58 @@ class FaceDetector:
     def __init__(self, passes: Sequence[DetectionPass], landmark_enlargement: int = 1):
         self.passes = tuple(passes)
         self.landmark_enlargement = landmark_enlargement
-        self._detector = dlib.get_frontal_face_detector()
+        self._detector = _DetectorOfThread()
         self._predictor = dlib.shape_predictor(str(landmark_model_path()))
 
     def detect(self, picture: np.ndarray) -> list[Face]:
         """All faces of a picture (uint8, gray, shape (height, width)), best score first; empty when there is none."""
         for number, detection_pass in enumerate(self.passes, start=1):
-            found = self._run_pass(picture, detection_pass)
+            found = self.find(picture, detection_pass)
             if found:
-                enlarged = _enlarge(picture, self.landmark_enlargement)
-                return [Face(box, score, self._landmarks(enlarged, box), number) for box, score in found]
+                factor = self.landmark_enlargement
+                return [Face(box, score, self.landmarks(picture, box, factor), number) for box, score in found]
         return []
 
-    def _run_pass(self, picture, settings: DetectionPass) -> list[tuple[tuple[float, float, float, float], float]]:
-        border = settings.border
+    def find(
+        self, picture: np.ndarray, detection_pass: DetectionPass
+    ) -> list[tuple[tuple[float, float, float, float], float]]:
+        """Boxes (left, top, width, height in pixels) and scores that one pass finds, best score first."""
+        border, factor = detection_pass.border, detection_pass.enlargement
         bordered = cv2.copyMakeBorder(picture, border, border, border, border, cv2.BORDER_REPLICATE)
-        enlarged = _enlarge(bordered, settings.enlargement)
-        rectangles, scores, _ = self._detector.run(enlarged, settings.upsampling)
+        rectangles, scores, _ = self._detector.run(_enlarge(bordered, factor), detection_pass.upsampling)
         found = []
         for rectangle, score in zip(rectangles, scores, strict=True):
-            left, top = (edge / settings.enlargement - border for edge in (rectangle.left(), rectangle.top()))
-            width, height = (side / settings.enlargement for side in (rectangle.width(), rectangle.height()))
+            left, top = (edge / factor - border for edge in (rectangle.left(), rectangle.top()))
+            width, height = (side / factor for side in (rectangle.width(), rectangle.height()))
             found.append(((left, top, width, height), float(score)))
         return sorted(found, key=lambda face: -face[1])
 
-    def _landmarks(self, enlarged: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
-        scale = self.landmark_enlargement
-        left, top, width, height = (scale * side for side in box)
+    def landmarks(
+        self, picture: np.ndarray, box: tuple[float, float, float, float], enlargement: int = 1
+    ) -> np.ndarray:
+        """Landmarks (float32, shape (68, 2), pixels of the picture) of the face in ``box``.
+
+        Args:
+            picture: uint8, gray, shape (height, width).
+            box: left, top, width and height in pixels of the picture.
+            enlargement: factor by which the picture grows before they are sought.
+        """
+        left, top, width, height = (enlargement * side for side in box)
         rectangle = dlib.rectangle(round(left), round(top), round(left + width) - 1, round(top + height) - 1)
-        parts = self._predictor(enlarged, rectangle).parts()
-        # Pixel centres: column c of the picture covers columns c * scale to (c + 1) * scale - 1 of the enlarged one.
-        return ((np.array([(part.x, part.y) for part in parts], np.float32) + 0.5) / scale - 0.5).astype(np.float32)
+        parts = self._predictor(_enlarge(picture, enlargement), rectangle).parts()
+        points = np.array([(part.x, part.y) for part in parts], np.float32)
+        # Pixel centres: column c of the picture covers columns c * factor to (c + 1) * factor - 1 of the enlarged one.
+        return ((points + 0.5) / enlargement - 0.5).astype(np.float32)
+
+
+class _DetectorOfThread(threading.local):
+    """dlib's detector, one for each thread that asks: it keeps the picture that it looks at within itself.
+
+    The landmark model is only read and takes 70 MB, so all threads share one.
+    """
+
+    def __init__(self):
+        self.run = dlib.get_frontal_face_detector().run
 
 
 def _enlarge(picture: np.ndarray, factor: int) -> np.ndarray:

@@ -5,16 +5,12 @@ of 48 pixels in which a face is about 40 pixels wide; a photo's faces are first 
 dlib and ONNX Runtime are all it takes.
 """
 
-import copy
 import hashlib
 import json
-import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import dlib
 import numpy as np
 import onnxruntime
 
@@ -82,7 +78,7 @@ class Recognizer:
         self._temperature, self._uncertain_below = card["temperature"], card["uncertain_below"]
         self._input = settings["input"]["name"]
         self._aligner = _make_aligner(settings)
-        self._detector = _SharedDetector(passes, settings["landmark_enlargement"])
+        self._detector = FaceDetector(passes, settings["landmark_enlargement"])
         self._session = _open_session(model)
 
     @classmethod
@@ -153,7 +149,8 @@ class Recognizer:
         """Box, score, landmarks and crop of each face: found on a smaller copy, cut out of the photo itself."""
         small, scale = _reduce(photo, min(1.0, self._side / max(photo.shape)))
         faces = []
-        for box, score in self._detector.find(small, _PHOTO_PASSES)[:most_faces]:
+        passes = (self._detector.find(small, detection_pass) for detection_pass in _PHOTO_PASSES)
+        for box, score in next(filter(None, passes), [])[:most_faces]:
             left, top, width, height = np.array(box) / np.tile(scale, 2)
             landmarks, crop = self._align_in_photo(photo, (left, top, width, height))
             faces.append(((float(left), float(top), float(width), float(height)), score, landmarks, crop))
@@ -167,42 +164,20 @@ class Recognizer:
         """
         left, top, width, height = box
         region, origin = _cut_out(photo, box)
-        landmarks = self._detector.landmarks(region, (left - origin[0], top - origin[1], width, height))
+        landmarks = self._find_landmarks(region, np.array([left - origin[0], top - origin[1], width, height]))
         small, scale = _reduce(region, min(1.0, FACE_SIDE / width))
         crop = self._aligner.align(small, (landmarks + 0.5) * scale - 0.5)
         return (landmarks + origin).astype(np.float32), crop
 
-
-class _SharedDetector(FaceDetector):
-    """A face detector for pictures of any size, which threads may share."""
-
-    def __init__(self, passes: Sequence[DetectionPass], landmark_enlargement: int):
-        super().__init__(passes, landmark_enlargement)
-        self._detector = _DetectorOfThread()  # the landmark model is only read, and takes 70 MB
-
-    def find(self, picture: np.ndarray, passes: Sequence[DetectionPass]) -> list[tuple[tuple, float]]:
-        """Boxes and scores, best first, of the first of the passes that finds anything."""
-        return next(filter(None, (self._run_pass(picture, settings) for settings in passes)), [])
-
-    def landmarks(self, picture: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarray:
+    def _find_landmarks(self, region: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Landmarks of the face in a box, brought to about the size at which landmarks were sought for training.
 
         In a larger one they are no more exact, and the predictor, which looks at single pixels, is led astray by noise.
         """
-        factor = self.landmark_enlargement * FACE_SIDE / box[2]
-        reduced, scale = _reduce(picture, min(1.0, factor))
-        enlargement = max(1, round(factor))
-        enlarged = cv2.resize(reduced, None, fx=enlargement, fy=enlargement, interpolation=cv2.INTER_CUBIC)
-        finder = copy.copy(self)
-        finder.landmark_enlargement = enlargement
-        return (finder._landmarks(enlarged, tuple(box * np.tile(scale, 2))) + 0.5) / scale - 0.5
-
-
-class _DetectorOfThread(threading.local):
-    """dlib's detector, one for each thread that asks: it keeps the picture that it looks at within itself."""
-
-    def __init__(self):
-        self.run = dlib.get_frontal_face_detector().run
+        factor = self._detector.landmark_enlargement * FACE_SIDE / box[2]
+        reduced, scale = _reduce(region, min(1.0, factor))
+        found = self._detector.landmarks(reduced, tuple(box * np.tile(scale, 2)), max(1, round(factor)))
+        return (found + 0.5) / scale - 0.5
 
 
 def _read(path: Path) -> bytes:
