@@ -38,6 +38,19 @@ def condition(probabilities: np.ndarray, kept: Sequence[int]) -> np.ndarray:
     return (chosen / chosen.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+def recognise(views: Sequence[np.ndarray], kept: Sequence[int]) -> np.ndarray:
+    """One answer from several views of each face, for the classes that can be true.
+
+    Args:
+        views: one array per view, a face or its mirror image, each of shape (N, classes), rows summing to 1.
+        kept: indices of the classes that can be true.
+
+    Returns:
+        float32, shape (N, len(kept)), rows summing to 1: the mean of the views, each conditioned first.
+    """
+    return soft_vote([condition(view, kept) for view in views])
+
+
 def soften(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """The probabilities that the same logits give when divided by ``temperature`` (Guo et al. 2017, section 4.2).
 

@@ -162,10 +162,18 @@ class GrowingRecipeByProtocol(Block):
     official: GrowingRecipe
 
 
+class Prediction(Block):
+    flip: bool
+
+
+class PredictionByProtocol(Block):
+    published: Prediction
+    official: Prediction
+
+
 class Evaluation(Block):
     protocol: Literal["published", "official"]
     drop: Drop
-    flip: bool
     temperature: bool
     ensemble_last: PositiveInt
     family_weights: Literal["fitted", "equal"]
@@ -199,8 +207,13 @@ class Params(Block):
     train_shallow: RecipeByProtocol
     train_wide: RecipeByProtocol
     train_resnet: GrowingRecipeByProtocol
+    predict: PredictionByProtocol
     evaluate: Evaluations
     export: Export
+
+
+FAMILIES = tuple(name.removeprefix("train_") for name in Params.model_fields if name.startswith("train_"))
+"""The names of the networks, in the order of every table."""
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:

@@ -2,11 +2,11 @@
 
     dvc repro evaluate@official          (all reports: dvc repro evaluate)
 
-reads   data/filtered/, models/PROTOCOL/, the histories, the report's block of ``evaluate`` in params.yaml
+reads   data/filtered/, data/predictions/PROTOCOL/, the histories, the report's block of ``evaluate`` in params.yaml
 writes  reports/REPORT/: metrics.json, selection.json (who votes), comparisons.csv (paired tests), predictions.csv,
         confusion.csv (for DVC's plots), figures/
 
-Takes a few minutes on two cores, most of it predicting with ResNet-34. README.md shows the figures to expect.
+Takes about half a minute, most of it drawing. README.md shows the figures to expect.
 """
 
 import argparse
@@ -16,14 +16,12 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from tqdm import tqdm
 
-from facial_expression import evaluation, figures, inference, runtime, scoring, snapshots, tables
+from facial_expression import evaluation, figures, scoring, tables
 from facial_expression.atomic import replacing
 from facial_expression.facetable import LabelledImages, read_face_table
-from facial_expression.params import REPORTS, load_params
-
-FAMILIES = ("shallow", "wide", "resnet")
+from facial_expression.params import FAMILIES, REPORTS, load_params
+from facial_expression.predictions import SCORED_PARTS, read_predictions
 
 
 def main() -> None:
@@ -32,16 +30,17 @@ def main() -> None:
     report = parser.parse_args().report
     params = load_params()
     settings = getattr(params.evaluate, report)
-    runtime.prepare(params.runtime, settings.seed)
     known = read_face_table("data/filtered").under(settings.protocol)
     table = known.without(settings.drop)
     kept = [known.classes.index(name) for name in table.classes]
-    validation, test = (table.part(settings.protocol, part) for part in ("validation", "test"))
+    parts = {part: table.part(settings.protocol, part) for part in SCORED_PARTS}
+    rows = {part: faces.rows for part, faces in parts.items()}
     families = {
-        family: _predict(Path("models", settings.protocol, family), (validation, test), kept, settings.flip)
+        family: read_predictions(f"data/predictions/{settings.protocol}/{family}.npz").recognise(rows, kept)
         for family in FAMILIES
     }
-    how = settings.model_dump(exclude={"protocol", "drop", "flip"})
+    validation, test = parts["validation"], parts["test"]
+    how = settings.model_dump(exclude={"protocol", "drop"})
     detected = table.faces.loc[table.faces[settings.protocol] == "test", "detected"].to_numpy()
     contenders = evaluation.evaluate(families, validation.labels, test.labels, table.classes, **how, detected=detected)
     directory = Path("reports", report)
@@ -51,17 +50,6 @@ def main() -> None:
     histories = {family: f"reports/{settings.protocol}/history_{family}.csv" for family in FAMILIES}
     _write_figures(directory / "figures", report, histories, contenders, published, test, table.classes)
     Console().print(tables.results_table({report: evaluation.metrics(contenders)}, comparable))
-
-
-def _predict(
-    directory: Path, parts: tuple[LabelledImages, LabelledImages], kept: list[int], flip: bool
-) -> evaluation.Snapshots:
-    network = snapshots.load_network(directory)
-    predictions = {}
-    for iteration in tqdm(snapshots.list_snapshots(directory), desc=str(directory), unit="snapshot"):
-        snapshots.load_snapshot(network, directory, iteration)
-        predictions[iteration] = tuple(inference.recognise(network, part.images, kept, flip) for part in parts)
-    return predictions
 
 
 def _write_tables(report: Path, contenders: list[evaluation.Contender], test: LabelledImages, classes) -> None:

@@ -3,7 +3,7 @@
     dvc repro export
 
 reads   data/filtered/, models/PROTOCOL/, reports/PROTOCOL/metrics.json and selection.json, the blocks ``export`` and
-        ``align`` of params.yaml and the report's block of ``evaluate``
+        ``align`` of params.yaml and the protocol's blocks of ``predict`` and ``evaluate``
 writes  models/serving/: model.onnx and card.json (classes, preprocessing, metrics, where it comes from)
         models/variants/: the same network as fp32.onnx, fp16.onnx (half-precision weights) and int8.onnx
 
@@ -17,6 +17,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import keras
 from rich.console import Console
 from rich.table import Table
 
@@ -25,16 +26,16 @@ from facial_expression.atomic import replacing
 from facial_expression.calibration import doubt_threshold
 from facial_expression.card import Answering, Variant, describe_preprocessing, make_card
 from facial_expression.ensembling import soften
-from facial_expression.facetable import read_face_table
+from facial_expression.facetable import FaceTable, read_face_table
 from facial_expression.mean_shape import load_mean_shape
-from facial_expression.params import ParamsError, load_params
+from facial_expression.params import Params, ParamsError, load_params
 
 DATA, SERVING, VARIANTS = Path("data/filtered"), Path("models/serving"), Path("models/variants")
 
 
 def main() -> None:
     params = load_params()
-    protocol, settings = params.export.protocol, getattr(params.evaluate, params.export.protocol)
+    protocol = params.export.protocol
     # Snapshots of every backend load under TensorFlow, which is the one that exports.
     runtime.prepare(params.runtime.model_copy(update={"backend": "tensorflow"}), seed=0)
     report = Path("reports", protocol)
@@ -43,32 +44,40 @@ def main() -> None:
     directory = Path("models", protocol, family)
     print(f"exporting {directory}, snapshot {iteration:,}")
     known = read_face_table(DATA).under(protocol)
-    table = known.without(settings.drop)
-    training, validation, test = (table.part(protocol, part) for part in ("training", "validation", "test"))
+    table = known.without(getattr(params.evaluate, protocol).drop)
     network = snapshots.load_network(directory)
     snapshots.load_snapshot(network, directory, iteration)
     network = inference.restrict(network, [known.classes.index(name) for name in table.classes])
     with replacing(VARIANTS) as files, replacing(SERVING) as serving:
         files.mkdir()
         serving.mkdir()
-        calibration, compared = (
-            training.images[: params.export.calibration_faces],
-            validation.images[: compaction.COMPARED_FACES],
-        )
-        compaction.write_variants(network, files, params.export.opset, calibration, compared)
-        variants = compaction.measure_variants(network, files, validation, test, settings.flip)
+        variants = _write_variants(network, files, table, params)
         served = compaction.choose_variant(variants, params.export.largest_loss)
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
-        temperature = metrics[family]["temperature"]
-        answers = soften(exporting.answer(serving / "model.onnx", validation.images, settings.flip), temperature)
-        answering = Answering(
-            settings.flip, temperature, doubt_threshold(answers, validation.labels, params.export.doubt)
-        )
+        answering = _answering(serving / "model.onnx", table, metrics[family]["temperature"], params)
         origin = {"family": family, "snapshot": iteration, **snapshots.read_description(directory)}
         preprocessing = describe_preprocessing(params.align, load_mean_shape())
         card = make_card(served, variants, table.classes, origin, answering, metrics[family], preprocessing, DATA)
         (serving / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     _show(variants, served)
+
+
+def _write_variants(network: keras.Model, directory: Path, table: FaceTable, params: Params) -> dict[str, Variant]:
+    protocol, settings = params.export.protocol, params.export
+    training, validation, test = (table.part(protocol, part) for part in ("training", "validation", "test"))
+    calibration, compared = training.images[: settings.calibration_faces], validation.images
+    compaction.write_variants(network, directory, settings.opset, calibration, compared[: compaction.COMPARED_FACES])
+    return compaction.measure_variants(network, directory, validation, test, _flip(params))
+
+
+def _answering(model: Path, table: FaceTable, temperature: float, params: Params) -> Answering:
+    validation = table.part(params.export.protocol, "validation")
+    answers = soften(exporting.answer(model, validation.images, _flip(params)), temperature)
+    return Answering(_flip(params), temperature, doubt_threshold(answers, validation.labels, params.export.doubt))
+
+
+def _flip(params: Params) -> bool:
+    return getattr(params.predict, params.export.protocol).flip
 
 
 def _show(variants: dict[str, Variant], served: str) -> None:

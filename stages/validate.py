@@ -18,9 +18,8 @@ import pandas as pd
 
 from facial_expression.atomic import replacing
 from facial_expression.histories import best_validation
+from facial_expression.params import FAMILIES
 from facial_expression.protocols import PROTOCOLS
-
-FAMILIES = ("shallow", "wide", "resnet")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from facial_expression.emotions import NAMES
-from facial_expression.params import REPORTS, Params, ParamsError, load_params
+from facial_expression.params import FAMILIES, REPORTS, Params, ParamsError, load_params
 
 COMMITTED = Path(__file__).parent.parent / "params.yaml"
 CONTENT = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
@@ -117,7 +117,7 @@ def test_parameters_cannot_change_after_reading():
             "warmup, not 4000",
         ),
         # wrong types
-        ("evaluate__official__flip", 1, "evaluate.official.flip: must be a valid boolean, not 1"),
+        ("predict__official__flip", 1, "predict.official.flip: must be a valid boolean, not 1"),
         ("evaluate__official__temperature", 1.5, "evaluate.official.temperature: must be a valid boolean, not 1.5"),
         ("runtime__threads", "4", "runtime.threads: must be a valid integer, not '4'"),
         ("runtime__threads", True, "runtime.threads: must be a valid integer, not True"),
@@ -273,6 +273,7 @@ def test_dropped_classes_come_in_the_projects_order(tmp_path):
 
 def test_reports_are_the_blocks_of_evaluate():
     assert tuple(CONTENT["evaluate"]) == REPORTS
+    assert FAMILIES == ("shallow", "wide", "resnet")
 
 
 def test_recipes_of_one_network_do_not_touch_one_another(tmp_path):

@@ -1,0 +1,42 @@
+"""What every snapshot of one family answers for the validation and the test faces of one protocol.
+
+    dvc repro predict@official-resnet          (all protocols and families: dvc repro predict)
+
+reads   data/filtered/, models/PROTOCOL/FAMILY/, the protocol's block of ``predict`` in params.yaml
+writes  data/predictions/PROTOCOL/FAMILY.npz, which all reports of the protocol share
+
+Takes seconds for the shallow network, a minute or two for the wide one and five for three snapshots of ResNet-34 with
+mirror images, on one core without AVX-512.
+"""
+
+import argparse
+import sys
+
+from facial_expression import runtime
+from facial_expression.facetable import read_face_table
+from facial_expression.inference import predict_snapshots
+from facial_expression.params import FAMILIES, load_params
+from facial_expression.predictions import SCORED_PARTS, write_predictions
+from facial_expression.protocols import PROTOCOLS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Predict with every snapshot of one family")
+    parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
+    parser.add_argument("--family", choices=FAMILIES, required=True)
+    arguments = parser.parse_args()
+    protocol, family = arguments.protocol, arguments.family
+    params = load_params()
+    runtime.prepare(params.runtime, seed=0)  # nothing here is random
+    table = read_face_table("data/filtered").under(protocol)
+    parts = {part: table.part(protocol, part) for part in SCORED_PARTS}
+    flip = getattr(params.predict, protocol).flip
+    predictions = predict_snapshots(f"models/{protocol}/{family}", parts, flip)
+    write_predictions(f"data/predictions/{protocol}/{family}.npz", predictions)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (RuntimeError, FileNotFoundError, ValueError) as error:
+        sys.exit(f"predict: {error}")
