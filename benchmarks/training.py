@@ -7,13 +7,13 @@ Run from the repository root::
     python -m benchmarks.training --backend jax --precision mixed_bfloat16    # on a GPU
 
 Both ways train the same network on the same random faces with the same optimizer, each in a process of its own, in
-turn, so that both meet the same noise. Ours gets its batches as training does, augmented as the recipe of the official
-protocol says, and with deterministic operations; the default leaves everything to the libraries and has its faces in
-memory. A process reports the median time of a step after the first few, and how much of it the batch took to make. The
-matrix rate is what a product of two large matrices reaches on the same device in the same precision; its fraction
-counts the multiplications and additions of convolutions and dense layers three times (forward, gradients of features
-and of weights). On a CPU with `runtime.threads: 1` the product has one core while a step's operations run side by side
-on several, so that the fraction can exceed 1; and two trainings at once then use the machine better than one alone.
+turn, so that both meet the same noise, and with all cores. Ours gets its batches as training does, augmented as the
+recipe of the official protocol says, and with deterministic operations; the default leaves everything to the libraries
+and has its faces in memory. A process reports the median time of a step after the first few. *Feeding* is what a step
+gains when its batches were made in advance: spells of both kinds take turns. *Making a batch* is the time that takes,
+most of it beside the step before; both as fractions of a step. The matrix rate is what a product of two large matrices
+reaches on the same device in the same precision; its fraction counts the multiplications and additions of convolutions
+and dense layers three times (forward, gradients of features and of weights).
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 NETWORKS = {"shallow": 40, "wide": 25, "resnet": 8}
 """Network -> timed steps."""
-WARM_UP = 3
+WARM_UP, SPELLS = 3, 3
 BATCH = 100
 SIZE = 48
 CLASSES = 7
@@ -49,7 +49,9 @@ def main() -> None:
     if arguments.child:
         print(json.dumps(measure(*arguments.child, arguments.precision)))
         return
-    table = Table("network", "ours, images/s", "default, images/s", "ratio", "feeding", "of the matrix rate")
+    table = Table(
+        "network", "ours, images/s", "default, images/s", "ratio", "feeding", "making a batch", "of the matrix rate"
+    )
     for network in arguments.networks:
         runs = {"ours": [], "default": []}
         for _, way in tqdm(list(itertools.product(range(arguments.rounds), runs)), desc=network, unit="run"):
@@ -75,11 +77,10 @@ def summarise(runs: dict[str, list[dict]]) -> list[str]:
     """Cells of the table."""
     ours, default = ([run["images_per_second"] for run in runs[way]] for way in ("ours", "default"))
     ratios = [one / other for one, other in zip(ours, default, strict=True)]
-    feeding = statistics.median(run["feeding"] for run in runs["ours"])
-    fraction = statistics.median(run["of_matrix_rate"] for run in runs["ours"])
+    shares = [statistics.median(run[key] for run in runs["ours"]) for key in ("feeding", "making", "of_matrix_rate")]
     spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
     rates = (f"{statistics.median(values):,.0f}" for values in (ours, default))
-    return [*rates, spread, f"{feeding:.1%}", f"{fraction:.0%}"]
+    return [*rates, spread, *(f"{share:.1%}" for share in shares)]
 
 
 def measure(way: str, name: str, precision: str) -> dict:
@@ -96,7 +97,8 @@ def measure(way: str, name: str, precision: str) -> dict:
     params = load_params()
     recipe = getattr(params, f"train_{name}").official.model_copy(update={"batch_size": BATCH})
     if way == "ours":
-        runtime.prepare(params.runtime.model_copy(update={"backend": keras.backend.backend(), "onednn": 1}), seed=1)
+        here = {"backend": keras.backend.backend(), "onednn": 1, "threads": 0}
+        runtime.prepare(params.runtime.model_copy(update=here), seed=1)
     network = {"shallow": shallow, "wide": wide, "resnet": resnet34}[name].build(CLASSES, SIZE)
     network.compile(training.make_optimizer(recipe), "categorical_crossentropy", metrics=["accuracy"])
     steps = WARM_UP + NETWORKS[name]
@@ -105,32 +107,47 @@ def measure(way: str, name: str, precision: str) -> dict:
     labels = random.integers(0, CLASSES, BATCH * steps)
     targets = np.eye(CLASSES, dtype=np.float32)
     clock = step_clock(keras)
-    feeding = 0.0
+    feeding, making = 0.0, 0.0
     if way == "ours":
         batches = training.batches(LabelledImages(images, labels, labels), targets, recipe)
-        network.fit(batches, steps_per_epoch=steps, callbacks=[clock], verbose=0)
-        started = time.perf_counter()
-        for _ in itertools.islice(batches, NETWORKS[name]):
-            pass
-        feeding = (time.perf_counter() - started) / NETWORKS[name]
+        step, feeding, making = time_feeding(network, batches, clock, steps)
     else:
         network.fit(images[..., None], targets[labels], batch_size=BATCH, callbacks=[clock], verbose=0)
-    step = statistics.median(late - early for early, late in itertools.pairwise(clock.times[WARM_UP - 1 :]))
+        step = clock.step()
     operations = 3 * 2 * multiplications(network) * BATCH / step
     return {
         "images_per_second": BATCH / step,
-        "feeding": feeding / step,
+        "feeding": feeding,
+        "making": making,
         "of_matrix_rate": operations / matrix_rate(keras, network.compute_dtype),
     }
 
 
+def time_feeding(network, batches, clock, steps: int) -> tuple[float, float, float]:
+    """Seconds of a step, by what fraction ready-made batches shorten it, and what fraction making a batch takes."""
+    fed, ready = [], []
+    for _ in range(SPELLS):
+        network.fit(batches, steps_per_epoch=steps, callbacks=[clock], verbose=0)
+        fed.append(clock.step())
+        started = time.perf_counter()
+        prepared = list(itertools.islice(batches, steps))
+        making = (time.perf_counter() - started) / steps
+        network.fit(iter(prepared), steps_per_epoch=steps, callbacks=[clock], verbose=0)
+        ready.append(clock.step())
+    step = statistics.median(fed)
+    return step, 1 - statistics.median(ready) / step, making / step
+
+
 def step_clock(keras):
-    """A callback that notes when each step ends."""
+    """A callback that notes when each step of a spell ends."""
 
     class StepClock(keras.callbacks.Callback):
-        def __init__(self):
-            super().__init__()
+        def on_train_begin(self, logs=None):
             self.times = []
+
+        def step(self) -> float:
+            """Median seconds between the ends of two steps."""
+            return statistics.median(late - early for early, late in itertools.pairwise(self.times[WARM_UP - 1 :]))
 
         def on_train_batch_end(self, batch, logs=None):
             self.times.append(time.perf_counter())
