@@ -44,8 +44,9 @@ $(READY): requirements.txt
 
 $(SERVE)/ready: requirements-serve.txt
 	rm -rf $(SERVE) && $(PYTHON) -m venv $(SERVE)
-	$(SERVE)/bin/python -m pip install --disable-pip-version-check --requirement requirements-serve.txt
+	$(SERVE)/bin/python -m pip install --disable-pip-version-check --no-compile --requirement requirements-serve.txt
 	$(SERVE)/bin/python -m pip uninstall --quiet --yes pip setuptools
+	env -u PYTHONDONTWRITEBYTECODE $(SERVE)/bin/python -c 'import app.main, uvicorn.main'  # compiles what serving imports and nothing else
 	touch $@
 
 models/serving/card.json:
