@@ -1,10 +1,12 @@
-"""Time the package ``fer`` on one photo, in an environment of its own; :mod:`benchmarks.serving` calls this.
+"""Measure the package ``fer`` in an environment of its own; the other benchmarks call this.
 
-    PYTHON benchmarks/peer.py PHOTO REPETITIONS
+    PYTHON benchmarks/peer.py photo PHOTO REPETITIONS     # how long one photo takes
+    PYTHON benchmarks/peer.py faces FACES.npy             # what it says of FER2013's pictures
 
-Nothing of this project is imported: ``fer`` needs another OpenCV. Prints one line of JSON: for each of the two forms in
-which the package brings its network, the median seconds from the file's bytes to the faces' expressions, and the number
-of faces. The detector is the Haar cascade, the faster of its two.
+Nothing of this project is imported: ``fer`` needs another OpenCV. Prints one line of JSON. For a photo, by the two
+forms in which the package brings its network: the median seconds from the file's bytes to the faces' expressions, and
+the number of faces. For faces, uint8, shape (N, 48, 48): a list of seven scores each, in FER2013's order of classes.
+The detector is the Haar cascade, the faster of its two; faces are not sought in pictures that show nothing else.
 """
 
 import json
@@ -18,14 +20,14 @@ import numpy as np
 from fer.fer import FER
 
 
-def main(path: str, repetitions: int) -> None:
+def photo(path: str, repetitions: str) -> dict[str, dict]:
     cv2.setNumThreads(1)
     data = Path(path).read_bytes()
     forms = {"TensorFlow Lite": FER(use_tflite=True), "Keras": FER(use_tflite=False)}
-    print(json.dumps({form: measure(detector, data, repetitions) for form, detector in forms.items()}))
+    return {form: time_photo(detector, data, int(repetitions)) for form, detector in forms.items()}
 
 
-def measure(detector: FER, data: bytes, repetitions: int) -> dict:
+def time_photo(detector: FER, data: bytes, repetitions: int) -> dict:
     seconds = []
     for _ in range(1 + repetitions):  # the first does not count
         start = time.perf_counter()
@@ -34,5 +36,14 @@ def measure(detector: FER, data: bytes, repetitions: int) -> dict:
     return {"seconds": statistics.median(seconds[1:]), "faces": len(faces)}
 
 
+def faces(path: str) -> list[list[float]]:
+    # detect_emotions prepares a face like this, and rounds what comes out to two decimals.
+    large = [cv2.resize(picture, (64, 64)) for picture in np.load(path)]
+    pixels = (np.array(large, np.float32) / 255 - 0.5) * 2
+    detector = FER(use_tflite=False)
+    batches = (pixels[start : start + 500] for start in range(0, len(pixels), 500))
+    return np.concatenate([detector._classify_emotions(batch) for batch in batches]).tolist()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    print(json.dumps({"photo": photo, "faces": faces}[sys.argv[1]](*sys.argv[2:])))

@@ -80,7 +80,7 @@ def time_fer(python: Path, photo: bytes) -> dict[str, dict]:
         file.write(photo)
         file.flush()
         one_core = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [python, "benchmarks/peer.py", file.name, str(REPETITIONS)]
+        command = [python, "benchmarks/peer.py", "photo", file.name, str(REPETITIONS)]
         finished = subprocess.run(command, capture_output=True, text=True, env=os.environ | one_core)
     if finished.returncode:
         sys.exit(f"serving: {python} does not run fer: {finished.stderr[-500:]}")
