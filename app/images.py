@@ -12,6 +12,9 @@ from app.problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
+_MOST_SCANS = 100  # of a progressive JPEG, ten of which are usual; each makes libjpeg walk the whole picture
+_MOST_EXIF = 16  # blocks of EXIF data, one of which is usual; Pillow's time grows with their square
+
 warnings.filterwarnings("ignore", module="PIL")  # they would tell the log about pictures
 
 _UPRIGHT = {  # what to do with a picture by its EXIF orientation
@@ -38,6 +41,7 @@ def decode_gray(data: bytes, max_pixels: int) -> np.ndarray:
     Raises:
         Problem: the file is of another format, damaged or too large.
     """
+    _check_segments(data)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_pixels(image.size, max_pixels)
@@ -59,6 +63,13 @@ def encode_data_url(gray: np.ndarray) -> str:
     file = io.BytesIO()
     Image.fromarray(gray).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _check_segments(data: bytes) -> None:
+    """A small file must not be much work: the limit on pixels does not bound how often they are decoded."""
+    is_jpeg = data.startswith(b"\xff\xd8")
+    if is_jpeg and (data.count(b"\xff\xda") > _MOST_SCANS or data.count(b"Exif\0\0") > _MOST_EXIF):
+        raise Problem(DAMAGED, "The JPEG has far more parts than a picture needs. Save it anew and try again.")
 
 
 def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:

@@ -15,6 +15,8 @@ from app.problems import EMPTY, MALFORMED, SLOW_UPLOAD, TOO_LARGE, UNSUPPORTED, 
 FIELD = "image"
 _FRAME = 16_384  # what a form may add to its picture in bytes: boundaries, headers and other fields
 
+_MOST_PARTS = 16  # of a form: reading their headers is work for the event loop
+
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it would log bytes of malformed bodies
 
 
@@ -91,7 +93,7 @@ class _Form:
         self._pictures: list[bytearray] = []
         self._current: bytearray | None = None
         self._header, self._value = b"", b""
-        self._complete = False
+        self._complete, self._parts = False, 0
         callbacks = {
             "on_part_begin": self._begin_part,
             "on_header_field": lambda data, start, end: setattr(self, "_header", self._header + data[start:end]),
@@ -119,6 +121,9 @@ class _Form:
         return bytes(self._pictures[0])
 
     def _begin_part(self) -> None:
+        self._parts += 1
+        if self._parts > _MOST_PARTS:
+            raise Problem(MALFORMED, f"A form may have {_MOST_PARTS} fields at most; the picture is {FIELD!r}.")
         self._current, self._header, self._value = None, b"", b""
 
     def _end_header(self) -> None:

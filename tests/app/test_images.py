@@ -174,3 +174,25 @@ def test_data_url_holds_the_crop():
     kind, content = url.split(",")
     assert kind == "data:image/png;base64"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), GRAY)
+
+
+def test_a_small_jpeg_that_is_much_work_is_refused():
+    """A progressive JPEG may repeat a scan, each of which makes the decoder walk the whole picture."""
+    data = encode(colours(), "JPEG", progressive=True)
+    start = data.rindex(b"\xff\xda")  # the last scan
+    scan = data[start:-2]
+    assert refused(data[:start] + 200 * scan + data[-2:]).kind == DAMAGED
+    few = decode_gray(data[:start] + 5 * scan + data[-2:], PIXELS)
+    assert few.shape == GRAY.shape
+
+
+def test_a_jpeg_with_endless_metadata_is_refused():
+    block = b"\xff\xe1\x00\x10Exif\0\0" + bytes(8)
+    data = encode(colours(), "JPEG")
+    assert refused(data[:2] + 50 * block + data[2:]).kind == DAMAGED
+    assert decode_gray(data[:2] + 2 * block + data[2:], PIXELS).shape == GRAY.shape
+
+
+def test_bytes_that_look_like_scans_are_no_reason_in_another_format():
+    image = Image.frombytes("L", (40, 20), 400 * b"\xff\xda")
+    assert decode_gray(encode(image, "BMP"), PIXELS).shape == (20, 40)
