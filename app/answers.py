@@ -24,6 +24,7 @@ class Answer(BaseModel):
     width: int = Field(description="of the upright picture, in pixels")
     height: int = Field(description="of the upright picture, in pixels")
     faces: list[FaceAnswer]
+    more_faces: bool = Field(description="there are more than the server answers for; those left out scored lower")
     milliseconds: float = Field(description="time to decode the picture and to recognize its faces")
 
 

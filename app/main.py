@@ -31,6 +31,8 @@ from facial_expression.recognizer import Recognizer
 
 STATIC = Path(__file__).with_name("static")
 RECOGNIZE = "/api/recognize"
+STUCK_AFTER = 6
+"""How many times its time a picture may be worked on before the server says that it is not well."""
 
 _BODY = {  # what FastAPI cannot see, because the body is read by hand
     "requestBody": {
@@ -85,7 +87,7 @@ def create_app(settings: Settings | None = None, recognizer: Recognizer | None =
     app.add_middleware(Headers)
     problems.install(app, SECURITY_HEADERS)
     _add_recognition(app, settings, recognizer, workers, monitoring)
-    _add_operation(app, workers, monitoring)
+    _add_operation(app, settings, workers, monitoring)
     _add_pages(app)
     return app
 
@@ -96,13 +98,15 @@ def _add_recognition(
     def answer(data: bytes) -> Answer:
         start = time.perf_counter()
         picture = decode_gray(data, settings.max_pixels)
-        faces = [describe_face(face) for face in recognizer.recognize(picture, settings.max_faces)]
+        found = recognizer.recognize(picture, settings.max_faces + 1)
+        faces = [describe_face(face) for face in found[: settings.max_faces]]
         seconds = time.perf_counter() - start
         monitoring.count_picture(len(faces), seconds)
         if not faces:
             raise Problem(NO_FACE, "Faces are found when they look at the camera, upright and well lit.")
         height, width = picture.shape
-        return Answer(width=width, height=height, faces=faces, milliseconds=round(1000 * seconds, 1))
+        more = len(found) > len(faces)
+        return Answer(width=width, height=height, faces=faces, more_faces=more, milliseconds=round(1000 * seconds, 1))
 
     @app.post(RECOGNIZE, openapi_extra=_BODY, responses=problems.documentation(KINDS))
     async def recognize(request: Request) -> Answer:
@@ -124,10 +128,12 @@ def _add_recognition(
         return PageSettings(emotions=emotions, **limits)
 
 
-def _add_operation(app: FastAPI, workers: Workers, monitoring: Monitoring) -> None:
-    @app.get("/healthz")
+def _add_operation(app: FastAPI, settings: Settings, workers: Workers, monitoring: Monitoring) -> None:
+    @app.get("/healthz", responses=problems.documentation((BUSY,)))
     async def is_alive() -> dict[str, str]:
-        """The server runs."""
+        """The server runs, and none of its threads has been lost to a picture."""
+        if workers.longest > STUCK_AFTER * settings.answer_seconds:
+            raise Problem(BUSY, "A picture has kept a thread for far too long. Start the server anew.")
         return {"status": "alive"}
 
     @app.get("/readyz", responses=problems.documentation((BUSY,)))

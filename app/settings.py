@@ -7,11 +7,16 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+def _usable_cores() -> int:
+    """Of this process, which may be fewer than the machine has; a container's share of time is not counted."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Settings(BaseSettings):
     """Where the model is, and the limits that keep one server of known size answering.
 
     Memory is bounded by them: at most ``workers + waiting`` bodies of ``max_bytes`` and ``workers`` pictures of
-    ``max_pixels`` are held at once.
+    ``max_pixels`` are held at once. A picture of 25 million pixels takes up to 600 MB while it is decoded.
 
     Raises:
         pydantic.ValidationError: a variable has no usable value.
@@ -27,7 +32,7 @@ class Settings(BaseSettings):
         1024, ge=128, le=8192, description="longer side in pixels of the copy in which faces are sought"
     )
     workers: PositiveInt = Field(
-        default_factory=lambda: os.cpu_count() or 1, description="pictures worked on at once; by default one per core"
+        default_factory=_usable_cores, description="pictures worked on at once; by default one per core"
     )
     waiting: int = Field(32, ge=0, description="requests held beyond those; any more are turned away with 503")
     upload_seconds: PositiveFloat = Field(20.0, description="how long a body may take to arrive")

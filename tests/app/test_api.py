@@ -100,7 +100,16 @@ def test_boxes_follow_the_exif_orientation(client):
 
 def test_faces_beyond_the_limit_are_left_out(recognizer):
     client = TestClient(create_app(Settings(max_faces=1), recognizer))
-    assert len(post(client, encode(PHOTO)).json()["faces"]) == 1
+    answer = post(client, encode(PHOTO)).json()
+    assert (len(answer["faces"]), answer["more_faces"]) == (1, True)
+    best = max(face.score for face in recognizer.recognize(PHOTO))
+    assert answer["faces"][0]["score"] == pytest.approx(best, abs=1e-4)
+
+
+def test_as_many_faces_as_the_limit_are_all(recognizer):
+    client = TestClient(create_app(Settings(max_faces=3), recognizer))
+    answer = post(client, encode(PHOTO)).json()
+    assert (len(answer["faces"]), answer["more_faces"]) == (3, False)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (48, 48), (300, 400)])

@@ -1,12 +1,24 @@
 """What keeps the server answering: bodies are counted as they stream in, work is bounded in number and in time."""
 
 import asyncio
+import gc
+import os
+import subprocess
+import sys
 import threading
+import weakref
+from pathlib import Path
 
 import httpx2
 import pytest
 from pictures import encode
 from PIL import Image
+
+from app.main import STUCK_AFTER
+from app.problems import Problem
+from app.workers import Workers
+
+ROOT = Path(__file__).parents[2]
 
 PICTURE = encode(Image.new("L", (20, 20)))
 
@@ -80,7 +92,7 @@ async def send(app, chunks, headers=()) -> tuple[int, dict, int]:
         "raw_path": b"/api/recognize",
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"content-type", b"image/png"), *headers],
+        "headers": list(({b"content-type": b"image/png"} | dict(headers)).items()),
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
@@ -172,6 +184,83 @@ def test_too_long_work_is_given_up_and_what_waits_behind_it_never_begins(limited
         assert slow.most_running == 1
 
     asyncio.run(scenario())
+
+
+def test_work_that_was_given_up_keeps_its_place_until_it_ends(limited, slow):
+    app = limited(slow, workers=1, waiting=0, answer_seconds=0.2)
+
+    async def scenario():
+        async with connect(app) as client:
+            assert (await post(client)).status_code == 504
+            assert (await post(client)).status_code == 503
+            assert (await client.get("/readyz")).status_code == 503
+            slow.go.set()
+            await until(lambda: slow.running == 0)
+            await asyncio.sleep(0.05)
+            assert (await post(client)).status_code == 200
+            assert "facial_expression_admitted 0.0" in (await client.get("/metrics")).text
+
+    asyncio.run(scenario())
+
+
+def test_a_thread_that_is_lost_to_a_picture_is_told(limited, slow):
+    app = limited(slow, workers=1, waiting=1, answer_seconds=0.05)
+
+    async def scenario():
+        async with connect(app) as client:
+            assert (await client.get("/healthz")).status_code == 200
+            assert (await post(client)).status_code == 504
+            await asyncio.sleep(0.05 * STUCK_AFTER)
+            response = await client.get("/healthz")
+            assert response.status_code == 503
+            assert "Start the server anew" in response.json()["detail"]
+            slow.go.set()
+            await until(lambda: slow.running == 0)
+            await asyncio.sleep(0.05)
+            assert (await client.get("/healthz")).status_code == 200
+
+    asyncio.run(scenario())
+
+
+def test_the_picture_of_an_abandoned_job_is_forgotten():
+    """The executor keeps cancelled jobs until a thread comes by."""
+
+    class Body:
+        pass
+
+    async def scenario():
+        workers, go = Workers(threads=1, waiting=5), threading.Event()
+        running = asyncio.create_task(workers.run(go.wait, 30, seconds=30))
+        await until(lambda: workers.longest > 0)
+        body = Body()
+        reference = weakref.ref(body)
+        with pytest.raises(Problem):
+            await workers.run(lambda body: body, body, seconds=0.05)
+        del body
+        gc.collect()
+        assert reference() is None
+        go.set()
+        assert await running
+        workers.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("parts", "status"), [(16, 200), (17, 400)])
+def test_a_form_has_few_fields(limited, parts, status):
+    part = b"--b\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n"
+    body = part % (b"image", PICTURE) + b"".join(part % (b"other", b"x") for _ in range(parts - 1)) + b"--b--\r\n"
+    answer = asyncio.run(send(limited(), iter([body]), [(b"content-type", b"multipart/form-data; boundary=b")]))
+    assert answer[0] == status
+
+
+def test_there_are_as_many_workers_as_usable_cores():
+    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from app.settings import Settings; "
+    code += "print(Settings().workers)"
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system does not bind processes to cores")
+    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "1"
 
 
 def test_many_clients_at_once_are_all_answered(limited):
