@@ -6,15 +6,17 @@ const note = document.querySelector("#camera-note");
 const take = document.querySelector("#camera-take");
 const request = note.textContent;
 let onPhoto = () => {};
+let openings = 0;
 
 export async function openCamera(callback) {
   onPhoto = callback;
+  const opening = ++openings;
   note.textContent = request;
   take.disabled = true;
   dialog.showModal();
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
-    if (!dialog.open) return stop(stream); // it was closed while the browser asked
+    if (!dialog.open || opening !== openings) return stop(stream); // it was closed while the browser asked
     video.srcObject = stream;
     await video.play();
     take.disabled = false;

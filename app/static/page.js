@@ -6,7 +6,7 @@ import { describeModel, showBusy, showFaces, showProblem } from "./result.js";
 
 const drop = document.querySelector("#drop");
 const file = document.querySelector("#file");
-const settings = fetchJson("/api/settings");
+let settings = fetchJson("/api/settings");
 let current = new AbortController();
 
 async function fetchJson(path) {
@@ -15,12 +15,17 @@ async function fetchJson(path) {
   return response.json();
 }
 
+// What the server allows; asked for again if it could not be reached before.
+function loadSettings() {
+  return (settings = settings.catch(() => fetchJson("/api/settings")));
+}
+
 async function recognize(photo) {
   current.abort();
   const { signal } = (current = new AbortController());
   const preview = await showBusy(photo);
   try {
-    const { emotions, ...limits } = await settings;
+    const { emotions, ...limits } = await loadSettings();
     const form = new FormData();
     form.append("image", await shrinkIfNeeded(photo, limits));
     const response = await fetch("/api/recognize", { method: "POST", body: form, signal });
@@ -29,12 +34,17 @@ async function recognize(photo) {
     if (response.ok) showFaces(preview, answer, emotions);
     else showProblem(answer.title, answer.detail);
   } catch (error) {
-    if (!signal.aborted) showProblem("No answer", "The server could not be reached. Is the connection up?");
+    if (!signal.aborted) showUnreachable();
   }
 }
 
+function showUnreachable() {
+  showProblem("No answer", "The server could not be reached. Is the connection up?");
+}
+
 async function recognizeSample(path) {
-  const response = await fetch(path);
+  const response = await fetch(path).catch(() => null);
+  if (!response?.ok) return showUnreachable();
   await recognize(await response.blob());
 }
 
@@ -68,7 +78,7 @@ for (const sample of document.querySelectorAll("[data-sample]")) {
 }
 document.querySelector("#camera").addEventListener("click", () => openCamera(recognize));
 
-Promise.all([fetchJson("/api/model"), settings]).then(
+Promise.all([fetchJson("/api/model"), loadSettings()]).then(
   ([card, { emotions }]) => describeModel(card, emotions),
   () => {}, // the page says by itself that the figures could not be loaded
 );

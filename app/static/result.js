@@ -57,6 +57,8 @@ export function showProblem(name, detail) {
   document.body.classList.remove("busy");
   title.textContent = "No result";
   status.textContent = "";
+  result.hidden = false;
+  faceList.replaceChildren();
   problem.replaceChildren(element("h3", {}, name), element("p", {}, detail));
   problem.hidden = false;
   reveal();
@@ -67,9 +69,10 @@ export function showFaces(stage, answer, emotions) {
   const { faces } = answer;
   const emoji = Object.fromEntries(emotions.map((emotion) => [emotion.name, emotion.emoji]));
   title.textContent = faces.length === 1 ? "One face" : `${faces.length} faces`;
+  if (answer.more_faces) title.textContent += ", and more that are left out";
   status.textContent = [title.textContent, ...faces.map(summary)].join(". ");
   stage.querySelector("img").alt = `Your photo. ${title.textContent} found`;
-  const overlay = drawOverlay(answer);
+  const overlay = drawOverlay(answer, stage.clientWidth);
   stage.append(overlay);
   figure.append(caption(overlay, answer.milliseconds));
   const cards = faces.map((face, index) => faceCard(face, index + 1, emoji));
@@ -89,8 +92,9 @@ function summary(face, index) {
   return `Face ${index + 1}: ${doubt}${face.emotion}, ${percent(face.probabilities[face.emotion])}`;
 }
 
-function drawOverlay({ width, height, faces }) {
-  const unit = Math.max(width, height) / 100;
+function drawOverlay({ width, height, faces }, shownWidth) {
+  // A number is at least 12 pixels high on the screen, however small the photo is shown.
+  const unit = Math.max(Math.max(width, height) / 100, (4.5 * width) / (shownWidth || width));
   const drawings = faces.map((face, index) => drawFace(face, index + 1, unit));
   return drawing("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...drawings);
 }
@@ -174,11 +178,11 @@ export function describeModel(card, emotions) {
   document.querySelector("#model-what").textContent =
     `This is ${what}, trained on the pictures of FER2013 to tell ${classes.length} expressions apart: ${names}.`;
   const range = `${(100 * metrics.accuracy_low).toFixed(1)} to ${(100 * metrics.accuracy_high).toFixed(1)} %`;
-  const wrong = Math.max(1, Math.round(10 * (1 - metrics.accuracy)));
   document.querySelector("#model-accuracy").replaceChildren(
-    element("strong", {}, `About ${wrong} of 10 answers ${wrong === 1 ? "is" : "are"} wrong.`),
-    ` On ${metrics.n.toLocaleString("en")} faces it had never seen, ${percent(metrics.accuracy)} of its answers agreed ` +
-      `with people's labels (95 % interval: ${range}).`,
+    element("strong", {}, `About ${Math.round(100 * (1 - metrics.accuracy))} of 100 answers are wrong.`),
+    ` On ${metrics.n.toLocaleString("en")} test pictures of FER2013, which it had never seen, ` +
+      `${percent(metrics.accuracy)} of its answers agreed with people's labels (95 % interval: ${range}). ` +
+      "Your photos may fare worse.",
   );
   if (!metrics.recall) return;
   const emoji = Object.fromEntries(emotions.map((emotion) => [emotion.name, emotion.emoji]));

@@ -185,6 +185,36 @@ def test_a_server_that_is_gone_is_a_problem_too(open_page):
     expect(page.get_by_role("alert")).to_contain_text("could not be reached")
 
 
+def test_settings_that_could_not_be_had_are_asked_for_again(open_page, address):
+    page = open_page()
+    refused = []
+    page.route("**/api/settings", lambda route: (refused.append(1), route.fulfill(status=503, json={}))[1], times=1)
+    page.goto(address)
+    show(page, THREE)
+    expect(page.locator(".face")).to_have_count(3)
+    assert refused == [1]
+
+
+@pytest.mark.parametrize("failure", ["absent", "unreachable"])
+def test_a_sample_that_cannot_be_had_is_a_problem(open_page, failure):
+    page = open_page()
+    lose = {"absent": lambda route: route.fulfill(status=404, json={}), "unreachable": lambda route: route.abort()}
+    page.route("**/samples/*", lose[failure])
+    page.locator(".sample").first.click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+
+
+def test_faces_that_are_left_out_are_mentioned(open_page):
+    def leave_out(route):
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"more_faces": True})
+
+    page = open_page()
+    page.route("**/api/recognize", leave_out)
+    show(page, THREE)
+    expect(page.locator("#result-title")).to_have_text("3 faces, and more that are left out")
+
+
 def test_a_photo_that_is_too_large_is_made_smaller_first(open_page):
     page = open_page()
     large = encode(photograph(*FACES, side=900, size=(1500, 2800)), "BMP")
@@ -251,11 +281,46 @@ def test_a_picture_from_the_camera(open_page):
     assert page.locator("#camera-video").evaluate("video => video.srcObject") is None
 
 
+def test_a_camera_that_was_asked_for_twice_is_switched_off(open_page):
+    page = open_page(permissions=["camera"])
+    page.evaluate(
+        """() => {
+            const { mediaDevices } = navigator;
+            const ask = mediaDevices.getUserMedia.bind(mediaDevices);
+            window.streams = [];
+            mediaDevices.getUserMedia = async (wanted) => {
+                const stream = await ask(wanted);
+                window.streams.push(stream);
+                await new Promise((done) => setTimeout(done, 600));
+                return stream;
+            };
+        }"""
+    )
+    button = page.get_by_role("button", name="Use the camera")
+    button.click()
+    page.get_by_role("button", name="Cancel").click()  # while the browser still asks
+    button.click()
+    expect(page.get_by_role("button", name="Take the picture")).to_be_enabled()
+    page.wait_for_timeout(700)
+    page.get_by_role("button", name="Cancel").click()
+    states = page.evaluate("window.streams.map((stream) => stream.getTracks()[0].readyState)")
+    assert states == ["ended", "ended"]
+
+
+def test_bars_show_where_colours_are_forced(open_page):
+    page = open_page(forced_colors="active")
+    show(page, THREE)
+    bar = page.locator(".face .bar").first
+    expect(bar).to_be_visible()
+    colour = "element => getComputedStyle(element).backgroundColor"
+    assert bar.evaluate(colour) != bar.locator("span").evaluate(colour)
+
+
 def test_the_page_says_what_it_is_worth(open_page):
     page = open_page()
     about = page.locator(".about")
-    expect(about).to_contain_text("About 3 of 10 answers are wrong")
-    expect(about).to_contain_text("3,534 faces")
+    expect(about).to_contain_text("About 34 of 100 answers are wrong")
+    expect(about).to_contain_text("3,534 test pictures of FER2013")
     expect(about).to_contain_text("64.5 to 67.5 %")
     expect(about).to_contain_text("must not be used for")
     assert percentages(about) == [58, 41, 86, 50, 79, 66]
@@ -268,6 +333,8 @@ def test_on_a_phone_nothing_is_cut_off(open_page, scheme):
     show(page, THREE)
     expect(page.locator(".face")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for number in page.locator(".face-number").all():
+        assert float(number.evaluate("text => text.getBoundingClientRect().height")) >= 12
     light = page.evaluate("getComputedStyle(document.body).backgroundColor").removeprefix("rgb(").split(",")[0]
     assert (int(light) > 128) == (scheme == "light")
     page.goto(page.url + "docs")
