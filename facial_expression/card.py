@@ -64,7 +64,7 @@ def make_card(
         network: ``family`` and ``snapshot``, and the network's description
             (:func:`facial_expression.snapshots.read_description`), whose classes may be more.
         answering: what is done with its probabilities.
-        metrics: of the network as evaluated.
+        metrics: of the served file, as :func:`facial_expression.evaluation.evaluate` gives them.
         preprocessing: what :func:`describe_preprocessing` returned.
         data: the face table it was trained on.
     """

@@ -21,7 +21,7 @@ import keras
 from rich.console import Console
 from rich.table import Table
 
-from facial_expression import compaction, exporting, inference, runtime, snapshots
+from facial_expression import compaction, evaluation, exporting, inference, runtime, snapshots
 from facial_expression.atomic import replacing
 from facial_expression.calibration import doubt_threshold
 from facial_expression.card import Answering, Variant, describe_preprocessing, make_card
@@ -54,10 +54,11 @@ def main() -> None:
         variants = _write_variants(network, files, table, params)
         served = compaction.choose_variant(variants, params.export.largest_loss)
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
-        answering = _answering(serving / "model.onnx", table, metrics[family]["temperature"], params)
+        temperature = metrics[family]["temperature"]
+        answering, measured = _measure_served(serving / "model.onnx", table, family, iteration, temperature, params)
         origin = {"family": family, "snapshot": iteration, **snapshots.read_description(directory)}
         preprocessing = describe_preprocessing(params.align, load_mean_shape())
-        card = make_card(served, variants, table.classes, origin, answering, metrics[family], preprocessing, DATA)
+        card = make_card(served, variants, table.classes, origin, answering, measured, preprocessing, DATA)
         (serving / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     _show(variants, served)
 
@@ -70,10 +71,26 @@ def _write_variants(network: keras.Model, directory: Path, table: FaceTable, par
     return compaction.measure_variants(network, directory, validation, test, _flip(params))
 
 
-def _answering(model: Path, table: FaceTable, temperature: float, params: Params) -> Answering:
-    validation = table.part(params.export.protocol, "validation")
-    answers = soften(exporting.answer(model, validation.images, _flip(params)), temperature)
-    return Answering(_flip(params), temperature, doubt_threshold(answers, validation.labels, params.export.doubt))
+def _measure_served(
+    model: Path, table: FaceTable, family: str, iteration: int, temperature: float, params: Params
+) -> tuple[Answering, dict]:
+    """How to answer with the served file, and its metrics, which are not quite those of the network."""
+    protocol, flip = params.export.protocol, _flip(params)
+    validation, test = (table.part(protocol, part) for part in ("validation", "test"))
+    answers = tuple(soften(exporting.answer(model, part.images, flip), temperature) for part in (validation, test))
+    settings = getattr(params.evaluate, protocol)
+    measured, *_ = evaluation.evaluate(
+        {family: {iteration: answers}},
+        validation.labels,
+        test.labels,
+        table.classes,
+        ensemble_last=1,
+        seed=settings.seed,
+        bootstrap_samples=settings.bootstrap_samples,
+        detected=table.faces.loc[table.faces[protocol] == "test", "detected"].to_numpy(),
+    )
+    threshold = doubt_threshold(answers[0], validation.labels, params.export.doubt)
+    return Answering(flip, temperature, threshold), measured.metrics | {"temperature": temperature}
 
 
 def _flip(params: Params) -> bool:
