@@ -5,8 +5,8 @@
 reads   the filtered face table, the blocks ``train_wide`` and ``runtime`` of params.yaml
 writes  models/PROTOCOL/wide/, reports/PROTOCOL/history_wide.csv
 
-A core without AVX-512 trains 300 images a second, so the 4,000 iterations of `published` take 25 minutes and the
-6,000 of `official` 40. README.md shows the figures to expect. `--time-budget MINUTES` ends training early.
+A core without AVX-512 trains 300 images a second, so the 10,000 iterations of `published` take an hour and the 6,000
+of `official` 40 minutes. README.md shows the figures to expect. `--time-budget MINUTES` ends training early.
 An interrupted run goes on from .checkpoints/ when it is started again.
 """
 
