@@ -28,7 +28,10 @@ def test_pull_brings_the_network_that_the_card_describes(clone):
     assert hashlib.sha256(content).hexdigest() == card["model"]["sha256"]
     assert len(content) <= 45_000_000
     metrics = json.loads((clone / "reports" / card["protocol"] / "metrics.json").read_text())
-    assert card["metrics"] == metrics[card["family"]]
+    measured = metrics[card["family"]]
+    assert card["variants"]["fp32"]["accuracy"] == pytest.approx(measured["accuracy"], abs=1e-3)
+    assert card["metrics"]["accuracy"] == pytest.approx(card["model"]["accuracy"], abs=1e-6)
+    assert (card["metrics"]["n"], card["temperature"]) == (measured["n"], measured["temperature"])
 
 
 def test_release_store_holds_the_served_network_and_nothing_else(clone):
