@@ -66,7 +66,7 @@ export function showProblem(name, detail) {
 
 export function showFaces(stage, answer, emotions) {
   document.body.classList.remove("busy");
-  const { faces } = answer;
+  const faces = answer.faces.sort((one, other) => one.box[0] - other.box[0]); // numbered from left to right
   const emoji = Object.fromEntries(emotions.map((emotion) => [emotion.name, emotion.emoji]));
   title.textContent = faces.length === 1 ? "One face" : `${faces.length} faces`;
   if (answer.more_faces) title.textContent += ", and more that are left out";

@@ -97,8 +97,9 @@ def test_a_photo_of_three_faces(open_page):
     assert page.locator(".face-number").all_text_contents() == ["1", "2", "3"]
     assert page.locator(".face-point").count() == 3 * 68
     image = page.locator(".stage img").bounding_box()
-    for box in page.locator(".face-box").all():
-        place = box.bounding_box()
+    places = [box.bounding_box() for box in page.locator(".face-box").all()]
+    assert places == sorted(places, key=lambda place: place["x"])  # numbered from left to right
+    for place in places:
         assert image["x"] <= place["x"] <= place["x"] + place["width"] <= image["x"] + image["width"]
         assert 60 < place["width"] * 560 / image["width"] < 160
     for card in cards.all():
@@ -128,7 +129,8 @@ def test_an_uncertain_answer_is_called_so(open_page):
     def make_second_uncertain(route):
         response = route.fetch()
         answer = response.json()
-        for number, face in enumerate(answer["faces"], start=1):
+        from_left = sorted(answer["faces"], key=lambda face: face["box"][0])
+        for number, face in enumerate(from_left, start=1):
             face["uncertain"] = number == 2
         route.fulfill(response=response, json=answer)
 
