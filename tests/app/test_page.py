@@ -305,8 +305,8 @@ def test_a_camera_that_was_asked_for_twice_is_switched_off(open_page):
     expect(page.get_by_role("button", name="Take the picture")).to_be_enabled()
     page.wait_for_timeout(700)
     page.get_by_role("button", name="Cancel").click()
-    states = page.evaluate("window.streams.map((stream) => stream.getTracks()[0].readyState)")
-    assert states == ["ended", "ended"]
+    page.wait_for_function("window.streams.every((stream) => stream.getTracks()[0].readyState === 'ended')")
+    assert page.evaluate("window.streams.length") == 2
 
 
 def test_bars_show_where_colours_are_forced(open_page):
