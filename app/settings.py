@@ -16,7 +16,8 @@ class Settings(BaseSettings):
     """Where the model is, and the limits that keep one server of known size answering.
 
     Memory is bounded by them: at most ``workers + waiting`` bodies of ``max_bytes`` and ``workers`` pictures of
-    ``max_pixels`` are held at once. A picture of 25 million pixels takes up to 600 MB while it is decoded.
+    ``max_pixels`` are held at once. A picture takes several times
+    its pixels while it is decoded: count with 1 GB per worker.
 
     Raises:
         pydantic.ValidationError: a variable has no usable value.

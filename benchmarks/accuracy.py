@@ -9,9 +9,6 @@ do. Its network has seen FER2013's Training pictures, and nobody says how it was
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.ask_peer import ask_peer
 from facial_expression.emotions import NAMES
 from facial_expression.facetable import read_face_table
 from facial_expression.params import load_params
@@ -58,12 +56,7 @@ def ask_fer(python: Path, pictures: np.ndarray) -> np.ndarray:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "faces.npy")
         np.save(path, pictures)
-        command = [python, "benchmarks/peer.py", "faces", path]
-        quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        finished = subprocess.run(command, capture_output=True, text=True, env=quiet)
-    if finished.returncode:
-        sys.exit(f"accuracy: {python} does not run fer: {finished.stderr[-500:]}")
-    return np.array(json.loads(finished.stdout.splitlines()[-1]))
+        return np.array(ask_peer(python, "faces", path))
 
 
 if __name__ == "__main__":

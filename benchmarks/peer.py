@@ -3,6 +3,12 @@
     PYTHON benchmarks/peer.py photo PHOTO REPETITIONS     # how long one photo takes
     PYTHON benchmarks/peer.py faces FACES.npy             # what it says of FER2013's pictures
 
+The environment, without what ``fer`` needs for its other detector::
+
+    python3 -m venv /tmp/fer
+    /tmp/fer/bin/pip install --no-deps fer==25.10.3
+    /tmp/fer/bin/pip install tensorflow==2.21.0 'opencv-contrib-python<5' requests 'setuptools<81' pillow
+
 Nothing of this project is imported: ``fer`` needs another OpenCV. Prints one line of JSON. For a photo, by the two
 forms in which the package brings its network: the median seconds from the file's bytes to the faces' expressions, and
 the number of faces. For faces, uint8, shape (N, 48, 48): a list of seven scores each, in FER2013's order of classes.

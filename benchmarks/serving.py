@@ -7,9 +7,9 @@ Run from the repository root, on Linux or macOS, with nothing else running::
     python -m benchmarks.serving --fer-python /tmp/fer/bin/python    # and the peer, from an environment that has it
 
 Four tables. *One photo*: from the bytes of a JPEG to its faces' expressions, in this process on one core, and ``fer``
-in a process of its own, with its Haar detector. *Classifier*: aligned crops to probabilities,
-against ONNX Runtime alone on the same pixels. *Load*: clients on this machine send one photo after the other to a
-server of two workers, so that server and clients share the cores. *Footprint*: start, memory and size.
+in a process of its own, with its Haar detector. *Classifier*: aligned crops to probabilities, against ONNX Runtime
+alone on the same pixels. *Load*: clients on this machine send one photo after the other to a server of two workers, so
+that server and clients share the cores. *Footprint*: start, memory and size.
 
 Times are medians. Exit status 1 if a request failed that should not have.
 """
@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import collections
 import io
-import json
 import os
 import socket
 import statistics
@@ -40,6 +39,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.images import decode_gray
+from benchmarks.ask_peer import ask_peer
 from facial_expression.recognizer import Recognizer
 from facial_expression.synthetic import draw_face
 
@@ -79,12 +79,7 @@ def time_fer(python: Path, photo: bytes) -> dict[str, dict]:
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(photo)
         file.flush()
-        one_core = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
-        command = [python, "benchmarks/peer.py", "photo", file.name, str(REPETITIONS)]
-        finished = subprocess.run(command, capture_output=True, text=True, env=os.environ | one_core)
-    if finished.returncode:
-        sys.exit(f"serving: {python} does not run fer: {finished.stderr[-500:]}")
-    return json.loads(finished.stdout.splitlines()[-1])
+        return ask_peer(python, "photo", file.name, str(REPETITIONS))
 
 
 def compare_photos(recognizer: Recognizer, fer_python: Path | None) -> None:

@@ -6,7 +6,7 @@ reads   data/filtered/, data/predictions/PROTOCOL/, the histories, the report's 
 writes  reports/REPORT/: metrics.json, selection.json (who votes), comparisons.csv (paired tests), predictions.csv,
         confusion.csv (for DVC's plots), figures/
 
-Takes about half a minute, most of it drawing. README.md shows the figures to expect.
+Takes about ten seconds, most of it drawing. README.md shows the figures to expect.
 """
 
 import argparse
