@@ -92,19 +92,7 @@ def evaluate(
     """
     _check(families, validation_labels, test_labels, classes, ensemble_last)
 
-    def contender(name, snapshots, weights, on_validation, on_test):
-        iterations = max(max(used) for used in snapshots.values())
-        softness = fit_temperature(on_validation, validation_labels) if temperature else 1.0
-        on_test = soften(on_test, softness) if temperature else on_test
-        accuracy = scoring.accuracy(test_labels, on_test.argmax(axis=1), seed, bootstrap_samples)
-        scores = _metrics(test_labels, on_test, classes, accuracy, iterations)
-        if detected is not None:
-            right = on_test.argmax(axis=1) == test_labels
-            scores |= {"accuracy_detected": _share(right[detected]), "accuracy_missed": _share(right[~detected])}
-        scores["temperature"] = softness
-        scores["validation_accuracy"] = round(float(np.mean(on_validation.argmax(axis=1) == validation_labels)), 6)
-        return Contender(name, snapshots, weights, softness, iterations, on_test, scores)
-
+    judge = _Judge(validation_labels, test_labels, classes, seed, temperature, bootstrap_samples, detected)
     contenders, last, validation_votes, test_votes = [], {}, [], []
     for family, snapshots in families.items():
         best = _best_iteration(snapshots, validation_labels)
@@ -112,8 +100,8 @@ def evaluate(
         validation_votes.append(soft_vote([snapshots[iteration][0] for iteration in last[family]]))
         test_votes.append(soft_vote([snapshots[iteration][1] for iteration in last[family]]))
         contenders += [
-            contender(family, {family: (best,)}, {family: 1.0}, *snapshots[best]),
-            contender(
+            judge.score(family, {family: (best,)}, {family: 1.0}, *snapshots[best]),
+            judge.score(
                 f"{family}_ensemble", {family: last[family]}, {family: 1.0}, validation_votes[-1], test_votes[-1]
             ),
         ]
@@ -121,7 +109,34 @@ def evaluate(
     weights = fit_weights(validation_votes, validation_labels) if fitted else [1 / len(families)] * len(families)
     named_weights = dict(zip(families, weights, strict=True))
     votes = soft_vote(validation_votes, weights), soft_vote(test_votes, weights)
-    return [*contenders, contender("ensemble", last, named_weights, *votes)]
+    return [*contenders, judge.score("ensemble", last, named_weights, *votes)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """What all contenders of one report are scored on, and how; attributes as in :func:`evaluate`."""
+
+    validation_labels: np.ndarray
+    test_labels: np.ndarray
+    classes: Sequence[str]
+    seed: int
+    temperature: bool
+    bootstrap_samples: int
+    detected: np.ndarray | None
+
+    def score(self, name, snapshots, weights, on_validation, on_test) -> Contender:
+        iterations = max(max(used) for used in snapshots.values())
+        softness = fit_temperature(on_validation, self.validation_labels) if self.temperature else 1.0
+        on_test = soften(on_test, softness) if self.temperature else on_test
+        right = on_test.argmax(axis=1) == self.test_labels
+        accuracy = scoring.accuracy(self.test_labels, on_test.argmax(axis=1), self.seed, self.bootstrap_samples)
+        scores = _metrics(self.test_labels, on_test, self.classes, accuracy, iterations)
+        if self.detected is not None:
+            found = self.detected
+            scores |= {"accuracy_detected": _share(right[found]), "accuracy_missed": _share(right[~found])}
+        scores["temperature"] = softness
+        scores["validation_accuracy"] = _share(on_validation.argmax(axis=1) == self.validation_labels)
+        return Contender(name, snapshots, weights, softness, iterations, on_test, scores)
 
 
 def comparisons(contenders: Sequence[Contender], labels: np.ndarray) -> pd.DataFrame:

@@ -1,73 +1,46 @@
-"""Training ResNet-34 by growing it: ten layers first, which cost a quarter per picture, then all 34.
+"""Training ResNet-34 by growing it: out of a trained network of ten layers, which cost a quarter per picture.
 
 Where time is short, a deep network learns most of what it knows while it is still shallow (Gong et al., "Efficient
 Training of BERT by Progressively Stacking", ICML 2019, measure the same for transformers).
 """
 
+import hashlib
 from pathlib import Path
 
 import keras
 import pandas as pd
 
 from facial_expression import snapshots
-from facial_expression.atomic import remove, replacing
-from facial_expression.facetable import LabelledImages
 from facial_expression.networks import resnet34
-from facial_expression.params import GrowingRecipe, Recipe
-from facial_expression.training import fingerprint, train
-
-START_BLOCKS = (1, 1, 1, 1)
+from facial_expression.params import Recipe
+from facial_expression.training import train
 
 
-def train_growing(
-    network: keras.Model,
-    recipe: GrowingRecipe,
-    classes: tuple[str, ...],
-    training: LabelledImages,
-    validation: LabelledImages,
-    model_directory: str | Path,
-    workspace: str | Path,
-    description: dict | None = None,
-    progress: bool = True,
+def train_grown(
+    network: keras.Model, recipe: Recipe, shallower: str | Path, description: dict | None = None, **arguments
 ) -> pd.DataFrame:
-    """Train ResNet-34 and write it as a model directory, starting with ten layers if the recipe has a ``start``.
+    """Train ResNet-34 from what a shallower network knows, and write it as a model directory.
 
-    Args and errors are those of :func:`facial_expression.training.train`. The first training is as resumable as the
-    second; a time budget is the second's alone.
+    Args:
+        network: freshly built, with more blocks than the shallower one.
+        recipe: of this training; its schedule begins anew.
+        shallower: model directory of the shallower network, whose last snapshot is taken.
+        description: whatever else shall stand in ``recipe.json``, beside that snapshot and its sha256.
+        arguments: those of :func:`facial_expression.training.train`, as are the errors.
 
     Returns:
-        History of both trainings as ``train`` returns it, the iterations of the second following those of the first.
+        History as ``train`` returns it.
+
+    Raises:
+        FileNotFoundError: the shallower network has no snapshot.
+        ValueError: it has other inputs or outputs.
     """
-    faces = {"classes": classes, "training": training, "validation": validation, "progress": progress}
-    outputs = {"model_directory": model_directory, "workspace": workspace, "description": description}
-    if recipe.start is None:
-        return train(network, recipe, **faces, **outputs)
-    start = Path(f"{workspace}_start")
-    history = _train_start(network, recipe, start, faces, description or {})
-    shallower = snapshots.load_network(start / "model")
-    snapshots.load_snapshot(shallower, start / "model", recipe.start.iterations)
-    resnet34.grow(shallower, network)
-    later = train(network, recipe, **faces, **outputs)
-    if later["iteration"].iloc[-1] == recipe.iterations:
-        remove(start)
-    later["iteration"] += recipe.start.iterations
-    return pd.concat([history, later], ignore_index=True)
-
-
-def _train_start(
-    network: keras.Model, recipe: GrowingRecipe, directory: Path, faces: dict, description: dict
-) -> pd.DataFrame:
-    """Train the ten layers into ``directory/model``, or find that it has been done; their history."""
-    shallower = resnet34.build(network.output_shape[-1], network.input_shape[1], START_BLOCKS)
-    changes = {**recipe.start.model_dump(), "validate_every": recipe.start.snapshot_every, "time_budget": 0.0}
-    recipe = Recipe.model_validate(recipe.model_dump(exclude={"start"}) | changes)
-    about = {**description, "recipe": recipe.model_dump()}
-    run = fingerprint(shallower, about, faces["training"], faces["validation"])
-    history = directory / "history.csv"
-    if not history.exists() or snapshots.read_description(directory / "model")["run"] != run:
-        remove(history)  # else it could stand beside another run's model
-        outputs = {"model_directory": directory / "model", "workspace": directory / "workspace"}
-        trained = train(shallower, recipe, **faces, **outputs, description={"run": run})
-        with replacing(history) as temporary:
-            trained.to_csv(temporary, index=False)
-    return pd.read_csv(history)
+    iteration = snapshots.list_snapshots(shallower)[-1]
+    start = snapshots.load_network(shallower)
+    if (start.input_shape, start.output_shape) != (network.input_shape, network.output_shape):
+        raise ValueError(f"{shallower} is a network for other pictures or classes: train it anew with `dvc repro`")
+    snapshots.load_snapshot(start, shallower, iteration)
+    resnet34.grow(start, network)
+    weights = snapshots.snapshot_path(shallower, iteration).read_bytes()
+    origin = {"iteration": iteration, "sha256": hashlib.sha256(weights).hexdigest()}
+    return train(network, recipe, description={**(description or {}), "grown_from": origin}, **arguments)

@@ -133,23 +133,8 @@ class Recipe(Block):
         return self
 
 
-class Start(Block):
-    iterations: PositiveInt
-    snapshot_every: PositiveInt
-    learning_rate: Annotated[float, Field(gt=0, le=10)]
-    warmup: Annotated[int, Field(ge=0)]
-
-    @model_validator(mode="after")
-    def _intervals_fit(self):
-        if self.iterations % self.snapshot_every:
-            raise ValueError("iterations must be a multiple of snapshot_every")
-        if self.warmup >= self.iterations:
-            raise ValueError("warmup must be below iterations")
-        return self
-
-
 class GrowingRecipe(Recipe):
-    start: Start | None
+    grow: bool
 
 
 class RecipeByProtocol(Block):
@@ -206,6 +191,7 @@ class Params(Block):
     filter_classes: FilterClasses
     train_shallow: RecipeByProtocol
     train_wide: RecipeByProtocol
+    train_resnet10: RecipeByProtocol
     train_resnet: GrowingRecipeByProtocol
     predict: PredictionByProtocol
     evaluate: Evaluations

@@ -5,8 +5,8 @@
 reads   data/filtered/, models/PROTOCOL/FAMILY/, the protocol's block of ``predict`` in params.yaml
 writes  data/predictions/PROTOCOL/FAMILY.npz, which all reports of the protocol share
 
-Takes seconds for the shallow network, a minute or two for the wide one and five for three snapshots of ResNet-34 with
-mirror images, on one core without AVX-512.
+On one core without AVX-512 the shallow network takes a minute, the others three to five, for all their snapshots and,
+under `official`, mirror images.
 """
 
 import argparse

@@ -20,7 +20,8 @@ from tools.demo import make_copy
 
 OVERRIDES = YAML(typ="safe").load(Path(__file__).with_name("chain_params.yaml"))
 CONTENDERS = [
-    *("shallow", "shallow_ensemble", "wide", "wide_ensemble", "resnet", "resnet_ensemble"),
+    *("shallow", "shallow_ensemble", "wide", "wide_ensemble"),
+    *("resnet10", "resnet10_ensemble", "resnet", "resnet_ensemble"),
     "ensemble",
 ]
 

@@ -1,6 +1,7 @@
 """Growing: the deeper network begins with what the shallower one knows, and an interruption changes nothing."""
 
 import functools
+import hashlib
 
 import keras
 import numpy as np
@@ -12,22 +13,18 @@ from test_training import (
     SIZE,
     TRAINING,
     VALIDATION,
+    before_update,
     content,
-    interrupt,
     interrupted,
-    let_minutes_pass,
-    random_faces,
 )
 from test_training import train as train_plain
 
 from facial_expression import growing, snapshots, training
-from facial_expression.networks import resnet34
-from facial_expression.params import GrowingRecipe
+from facial_expression.networks import resnet10, resnet34
+from facial_expression.params import Recipe
 
-RECIPE = GrowingRecipe.model_validate(
-    EVERYTHING.model_dump()
-    | {"iterations": 2, "snapshot_every": 1, "validate_every": 1, "warmup": 1}
-    | {"start": {"iterations": 4, "snapshot_every": 2, "learning_rate": 0.001, "warmup": 1}}
+RECIPE = Recipe.model_validate(
+    EVERYTHING.model_dump() | {"iterations": 4, "snapshot_every": 2, "validate_every": 2, "warmup": 1}
 )
 
 
@@ -45,21 +42,33 @@ def build(classes, size):
     return resnet34.build(classes, size, (2, 1, 1, 2))
 
 
-def train(where, recipe=RECIPE, **arguments):
+def train(where, shallower, recipe=RECIPE, build=build):
+    """Grow the network in ``shallower``/model and train it in ``where``."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "train", growing.train_growing)
-        return train_plain(where, recipe, build, **arguments)
+        grown = functools.partial(growing.train_grown, shallower=shallower / "model")
+        patch.setattr(training, "train", grown)
+        return train_plain(where, recipe, build, description={"protocol": "official"})
+
+
+def train_shallower(where, seed):
+    train_plain(where, RECIPE.model_copy(update={"seed": seed}), resnet10.build)
+    return where
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory, quick_networks):
+def shallower(tmp_path_factory, quick_networks):
+    return train_shallower(tmp_path_factory.mktemp("shallower"), seed=5)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, shallower):
     where = tmp_path_factory.mktemp("reference")
-    history = train(where)
+    history = train(where, shallower)
     return history, content(where)
 
 
 def test_grown_network_computes_what_the_shallower_one_computes():
-    shallower = resnet34.build(len(CLASSES), SIZE, (1, 1, 1, 1))
+    shallower = resnet10.build(len(CLASSES), SIZE)
     shallower(TRAINING.images[:40, ..., None], training=True)  # statistics and scales of their own
     shallower.get_layer("stage_2_block_1_first_normalisation").gamma.assign(np.linspace(0.5, 2, 8))
     network = build(len(CLASSES), SIZE)
@@ -71,7 +80,7 @@ def test_grown_network_computes_what_the_shallower_one_computes():
 
 def test_further_blocks_can_learn_although_they_begin_as_identity():
     network = build(len(CLASSES), SIZE)
-    resnet34.grow(resnet34.build(len(CLASSES), SIZE, (1, 1, 1, 1)), network)
+    resnet34.grow(resnet10.build(len(CLASSES), SIZE), network)
     network.compile(optimizer=keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
     kernel = network.get_layer("stage_1_block_2_second_convolution").kernel
     before = keras.ops.convert_to_numpy(kernel)
@@ -80,61 +89,60 @@ def test_further_blocks_can_learn_although_they_begin_as_identity():
     assert np.abs(keras.ops.convert_to_numpy(kernel) - before).max() > 0
 
 
-def test_history_is_that_of_both_trainings_and_nothing_else_is_left(reference):
+def test_training_begins_with_what_the_last_snapshot_knows(tmp_path, shallower):
+    """Without learning, and without the normalisation's running means, nothing is forgotten."""
+    still = RECIPE.model_copy(update={"learning_rate": 1e-30, "weight_decay": 0.0, "moving_average": 0.0})
+    train(tmp_path, shallower, still)
+    for iteration, same in ((2, False), (4, True)):
+        start, network = (snapshots.load_network(model) for model in (shallower / "model", tmp_path / "model"))
+        snapshots.load_snapshot(start, shallower / "model", iteration)
+        snapshots.load_snapshot(network, tmp_path / "model", 4)
+        for layer in start.layers:
+            for name in ("kernel", "gamma", "beta"):
+                if hasattr(layer, name):
+                    one, other = (getattr(model.get_layer(layer.name), name).numpy() for model in (start, network))
+                    assert np.array_equal(one, other) == same or not one.any(), (layer.name, name)
+
+
+def test_model_says_what_it_grew_from(tmp_path, shallower, reference):
     history, files = reference
-    assert history["iteration"].tolist() == [2, 4, 5, 6]
-    assert np.isfinite(history).all(axis=None)
-    assert sorted(name for name in files if name.endswith(".h5")) == [
-        "model/000001.weights.h5",
-        "model/000002.weights.h5",
+    assert history["iteration"].tolist() == [2, 4]
+    assert sorted(files) == [
+        *("model/000002.weights.h5", "model/000004.weights.h5", "model/architecture.json", "model/recipe.json"),
     ]
-    assert all(name.startswith("model/") for name in files)
+    (tmp_path / "recipe.json").write_bytes(files["model/recipe.json"])
+    description = snapshots.read_description(tmp_path)
+    last = (shallower / "model" / "000004.weights.h5").read_bytes()
+    assert description["grown_from"] == {"iteration": 4, "sha256": hashlib.sha256(last).hexdigest()}
+    assert (description["protocol"], description["classes"]) == ("official", list(CLASSES))
 
 
-def test_without_a_start_all_layers_are_trained_from_the_start(tmp_path):
-    history = train(tmp_path, RECIPE.model_copy(update={"start": None}))
-    assert history["iteration"].tolist() == [1, 2]
-
-
-@pytest.mark.parametrize("number", [3, 5, 6], ids=["while shallow", "just grown", "while deep"])
-def test_interrupted_growth_ends_as_if_it_had_not_been(tmp_path, reference, number):
-    updates = iter(range(1, 100))
-
-    def moment(patch):
-        def on_train_batch_begin(run, batch, logs=None):
-            if next(updates) == number:
-                interrupt()
-
-        patch.setattr(training.Run, "on_train_batch_begin", on_train_batch_begin, raising=False)
-
-    with interrupted(moment):
-        train(tmp_path)
+def test_interrupted_growth_ends_as_if_it_had_not_been(tmp_path, shallower, reference, capsys):
+    with interrupted(before_update(4)):
+        train(tmp_path, shallower)
     assert not (tmp_path / "model").exists()
-    history = train(tmp_path)
-    pd.testing.assert_frame_equal(history, reference[0], check_exact=False, rtol=1e-12)
+    history = train(tmp_path, shallower)
+    assert "resuming after iteration 2" in capsys.readouterr().out
+    pd.testing.assert_frame_equal(history, reference[0], check_exact=True)
     assert content(tmp_path) == reference[1]
 
 
-def test_start_of_other_faces_is_not_grown(tmp_path, reference):
-    with interrupted(after_the_start):
-        train(tmp_path, training=random_faces(105, 7))
-    assert (tmp_path / "workspace_start" / "model").exists()
-    train(tmp_path)
-    assert content(tmp_path) == reference[1]
+def test_what_grew_from_another_network_is_not_continued(tmp_path, shallower, reference, capsys):
+    other = train_shallower(tmp_path / "other", seed=6)
+    with interrupted(before_update(4)):
+        train(tmp_path / "grown", other)
+    train(tmp_path / "grown", shallower)
+    assert "starting anew" in capsys.readouterr().out
+    assert content(tmp_path / "grown") == reference[1]
 
 
-def after_the_start(patch):
-    patch.setattr(growing.resnet34, "grow", lambda *networks: interrupt())
+@pytest.mark.parametrize(("classes", "size"), [(5, SIZE), (6, SIZE + 8)])
+def test_network_for_other_pictures_or_classes_is_refused(tmp_path, shallower, classes, size):
+    with pytest.raises(ValueError, match="is a network for other pictures or classes: train it anew"):
+        train(tmp_path, shallower, build=lambda *_: build(classes, size))
+    assert not any(tmp_path.iterdir())
 
 
-def test_time_budget_is_that_of_the_deep_network_alone_and_a_larger_goes_on(tmp_path, monkeypatch, reference):
-    minutes = let_minutes_pass(monkeypatch)
-    history = train(tmp_path, RECIPE.model_copy(update={"time_budget": 0.5}))
-    assert history["iteration"].tolist() == [2, 4, 5]
-    files = content(tmp_path)
-    assert [name for name in files if name.startswith("model/") and name.endswith(".h5")] == ["model/000001.weights.h5"]
-    assert files["model/000001.weights.h5"] == reference[1]["model/000001.weights.h5"]
-    history = train(tmp_path)
-    assert minutes() == 6
-    pd.testing.assert_frame_equal(history, reference[0], check_exact=False, rtol=1e-12)
-    assert content(tmp_path) == reference[1]
+def test_network_without_a_snapshot_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no snapshot"):
+        train(tmp_path, tmp_path)

@@ -7,7 +7,7 @@ import pytest
 from facial_expression import ensembling, inference, snapshots
 from facial_expression.ensembling import condition
 from facial_expression.facetable import LabelledImages
-from facial_expression.networks import resnet34, wide
+from facial_expression.networks import resnet10, resnet34, wide
 
 SIZE = 24
 KEPT = (5, 0, 3)
@@ -20,7 +20,7 @@ def network(request):
     keras.utils.set_random_seed(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resnet34, "FILTERS", (4, 8, 8, 8))
-        network = wide.build(6, SIZE) if request.param == "wide" else resnet34.build(6, SIZE, (1, 1, 1, 1))
+        network = {"wide": wide, "resnet10": resnet10}[request.param].build(6, SIZE)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0  # one pass makes the running means those of the faces

@@ -16,7 +16,7 @@ CONTENT = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8")
 MISSING = object()
 PASS = {"upsampling": 1, "enlargement": 1, "border": 0}
 EXPORT_KEYS = "protocol, opset, calibration_faces, doubt, largest_loss"
-WIDE, START = CONTENT["train_wide"]["official"], CONTENT["train_resnet"]["official"]["start"]
+WIDE = CONTENT["train_wide"]["official"]
 
 
 def load_text(tmp_path, text: str | bytes) -> Params:
@@ -85,24 +85,14 @@ def test_parameters_cannot_change_after_reading():
             "train_wide.official.augmentation.flp: unknown key; "
             "allowed here are flip, shift, rotation, scale, contrast, cutout, mixup",
         ),
-        (
-            "train_resnet__official__start__rate",
-            0.1,
-            "train_resnet.official.start.rate: unknown key; "
-            "allowed here are iterations, snapshot_every, learning_rate, warmup",
-        ),
-        (
-            "train_wide__published__start",
-            None,
-            "train_wide.published.start: unknown key; allowed here are iterations, ",
-        ),
+        ("train_wide__published__grow", True, "train_wide.published.grow: unknown key; allowed here are iterations, "),
         ("train_shallow__seven", {}, "train_shallow.seven: unknown key; allowed here are published, official"),
         ("evaluate__eight", {}, "evaluate.eight: unknown key; allowed here are published, official, seven"),
         # missing keys, at every level
         ("export", MISSING, "export: missing"),
         ("evaluate__seven__seed", MISSING, "evaluate.seven.seed: missing"),
         ("train_wide__official__time_budget", MISSING, "train_wide.official.time_budget: missing"),
-        ("train_resnet__official__start", MISSING, "train_resnet.official.start: missing"),
+        ("train_resnet__official__grow", MISSING, "train_resnet.official.grow: missing"),
         ("evaluate__seven", MISSING, "evaluate.seven: missing"),
         ("align__passes__2__border", MISSING, "align.passes.2.border: missing"),
         ("train_resnet__published__augmentation__mixup", MISSING, "train_resnet.published.augmentation.mixup: missing"),
@@ -111,12 +101,13 @@ def test_parameters_cannot_change_after_reading():
         ("export", ["official"], f"export: must be a block of the keys {EXPORT_KEYS}, not ['official']"),
         ("align__passes__0", 1, "align.passes.0: must be a block of the keys upsampling, enlargement, border, not 1"),
         (
-            "train_resnet__published__start",
-            4000,
-            "train_resnet.published.start: must be a block of the keys iterations, snapshot_every, learning_rate, "
-            "warmup, not 4000",
+            "train_wide__published__augmentation",
+            0.5,
+            "train_wide.published.augmentation: must be a block of the keys flip, shift, rotation, scale, contrast, "
+            "cutout, mixup, not 0.5",
         ),
         # wrong types
+        ("train_resnet__official__grow", 1, "train_resnet.official.grow: must be a valid boolean, not 1"),
         ("predict__official__flip", 1, "predict.official.flip: must be a valid boolean, not 1"),
         ("evaluate__official__temperature", 1.5, "evaluate.official.temperature: must be a valid boolean, not 1.5"),
         ("runtime__threads", "4", "runtime.threads: must be a valid integer, not '4'"),
@@ -187,16 +178,6 @@ def test_parameters_cannot_change_after_reading():
         ("filter_classes__drop", list(NAMES[:6]), "filter_classes.drop: must leave at least two classes"),
         ("evaluate__seven__drop", list(NAMES[:6]), "evaluate.seven.drop: must leave at least two classes"),
         (
-            "train_resnet__official__start__snapshot_every",
-            START["iterations"] - 1,
-            "train_resnet.official.start: iterations must be a multiple of snapshot_every",
-        ),
-        (
-            "train_resnet__official__start__warmup",
-            START["iterations"],
-            "train_resnet.official.start: warmup must be below iterations",
-        ),
-        (
             "filter_classes__training_share",
             0.85,
             "filter_classes: training_share and validation_share together must stay below 1: the rest is the test part",
@@ -248,8 +229,7 @@ def test_all_wrong_entries_are_told_at_once(tmp_path):
         ("filter_classes__drop", list(NAMES[2:])),
         ("evaluate__seven__drop", list(NAMES[2:])),
         ("evaluate__published__drop", []),
-        ("train_resnet__official__start", None),
-        ("train_resnet__official__start__warmup", START["iterations"] - 1),
+        ("train_resnet__official__grow", False),
         ("train_shallow__official__time_budget", 0),
         ("train_resnet__published__time_budget", 0.5),
         ("runtime__workers", 1),
@@ -273,7 +253,7 @@ def test_dropped_classes_come_in_the_projects_order(tmp_path):
 
 def test_reports_are_the_blocks_of_evaluate():
     assert tuple(CONTENT["evaluate"]) == REPORTS
-    assert FAMILIES == ("shallow", "wide", "resnet")
+    assert FAMILIES == ("shallow", "wide", "resnet10", "resnet")
 
 
 def test_recipes_of_one_network_do_not_touch_one_another(tmp_path):

@@ -16,6 +16,7 @@ const CONTOURS = [
 const FAMILIES = {
   shallow: "a shallow convolutional network",
   wide: "a wide convolutional network",
+  resnet10: "a residual network of ten layers",
   resnet: "a residual network of 34 layers",
 };
 

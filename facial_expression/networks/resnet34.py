@@ -1,7 +1,7 @@
 """ResNet-34 with one input channel (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1).
 
-It can be grown: :func:`build` with one block per stage makes a network of ten layers that costs a quarter per picture,
-and :func:`grow` gives what that has learned to all 34.
+It can be grown: :func:`build` with fewer blocks per stage makes a network that costs less per picture, and :func:`grow`
+gives what that has learned to all 34 layers.
 """
 
 from keras import Input, KerasTensor, Model, layers, ops

@@ -1,0 +1,13 @@
+"""ResNet-34 with one block per stage instead of three to six: ten layers, a quarter of the time per picture."""
+
+from keras import Model
+
+from facial_expression.networks import resnet34
+
+
+def build(classes: int, size: int = 48) -> Model:
+    """The network for ``classes`` emotions and pictures of ``size`` pixels, with weights from Keras's global seed.
+
+    4.9 million parameters; what it has learned can be given to ResNet-34 (:func:`resnet34.grow`).
+    """
+    return resnet34.build(classes, size, blocks=(1, 1, 1, 1))
