@@ -1,4 +1,6 @@
-"""The three networks of the study. Each module has one ``build(classes, size)`` that returns a Keras model.
+"""The three networks of the study, and ResNet-10, from which ResNet-34 grows.
+
+Each module has one ``build(classes, size)`` that returns a Keras model.
 
 Every network takes gray levels from 0 to 255, shape (N, size, size, 1), scales them to [0, 1] itself, and returns
 probabilities, shape (N, classes). So scaling cannot differ between training and serving.
