@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-NETWORKS = {"shallow": 40, "wide": 25, "resnet10": 15, "resnet": 8}
+NETWORKS = {"shallow": 40, "wide": 25, "resnet10": 15, "resnet": 8, "uncropped": 15}
 """Network -> timed steps."""
 WARM_UP, SPELLS = 3, 3
 READ_AHEAD = 20  # batches that Keras may take beyond its steps
@@ -91,7 +91,7 @@ def measure(way: str, name: str, precision: str) -> dict:
 
     from facial_expression import runtime, training
     from facial_expression.facetable import LabelledImages
-    from facial_expression.networks import resnet10, resnet34, shallow, wide
+    from facial_expression.networks import preactivation, resnet10, resnet34, shallow, wide
     from facial_expression.params import load_params
 
     keras.config.set_dtype_policy(precision)
@@ -100,8 +100,8 @@ def measure(way: str, name: str, precision: str) -> dict:
     if way == "ours":
         here = {"backend": keras.backend.backend(), "onednn": 1, "threads": 0}
         runtime.prepare(params.runtime.model_copy(update=here), seed=1)
-    modules = {"shallow": shallow, "wide": wide, "resnet10": resnet10, "resnet": resnet34}
-    network = modules[name].build(CLASSES, SIZE)
+    modules = (shallow, wide, resnet10, resnet34, preactivation)
+    network = dict(zip(NETWORKS, modules, strict=True))[name].build(CLASSES, SIZE)
     network.compile(training.make_optimizer(recipe), "categorical_crossentropy", metrics=["accuracy"])
     steps = WARM_UP + NETWORKS[name]
     random = np.random.default_rng(0)

@@ -14,10 +14,11 @@ The bytes depend on the content alone: no dates, fixed float formatting, Unix li
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -44,6 +45,23 @@ class LabelledImages:
     images: np.ndarray
     labels: np.ndarray
     rows: np.ndarray
+
+    def as_shown_in(self, table: "FaceTable") -> "LabelledImages":
+        """The same faces in the pictures of another table, such as the uncropped ones before alignment.
+
+        Args:
+            table: holds every row wanted; its pictures are resized where they are of another size than ``images``.
+
+        Raises:
+            ValueError: a face is not in ``table``; the message names its row.
+        """
+        places = pd.Index(table.faces["row"]).get_indexer(self.rows)
+        if (places < 0).any():
+            raise ValueError(f"row {self.rows[places < 0][0]} has no picture in the other face table: run `dvc repro`")
+        size, pictures = self.images.shape[1], table.images[places]
+        if pictures.shape[1] != size:
+            pictures = np.stack([cv2.resize(picture, (size, size)) for picture in pictures])
+        return replace(self, images=np.ascontiguousarray(pictures))
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,7 @@ class Params(Block):
     train_wide: RecipeByProtocol
     train_resnet10: RecipeByProtocol
     train_resnet: GrowingRecipeByProtocol
+    train_uncropped: RecipeByProtocol
     predict: PredictionByProtocol
     evaluate: Evaluations
     export: Export

@@ -2,7 +2,8 @@
 
     dvc repro predict@official-resnet          (all protocols and families: dvc repro predict)
 
-reads   data/filtered/, models/PROTOCOL/FAMILY/, the protocol's block of ``predict`` in params.yaml
+reads   data/filtered/ (``uncropped``: data/decoded/, too), models/PROTOCOL/FAMILY/, the protocol's block of ``predict``
+        in params.yaml
 writes  data/predictions/PROTOCOL/FAMILY.npz, which all reports of the protocol share
 
 On one core without AVX-512 the shallow network takes a minute, the others three to five, for all their snapshots and,
@@ -30,6 +31,9 @@ def main() -> None:
     runtime.prepare(params.runtime, seed=0)  # nothing here is random
     table = read_face_table("data/filtered").under(protocol)
     parts = {part: table.part(protocol, part) for part in SCORED_PARTS}
+    if family == "uncropped":
+        pictures = read_face_table("data/decoded", memory_map=True)
+        parts = {part: faces.as_shown_in(pictures) for part, faces in parts.items()}
     flip = getattr(params.predict, protocol).flip
     predictions = predict_snapshots(f"models/{protocol}/{family}", parts, flip)
     write_predictions(f"data/predictions/{protocol}/{family}.npz", predictions)

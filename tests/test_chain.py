@@ -22,6 +22,7 @@ OVERRIDES = YAML(typ="safe").load(Path(__file__).with_name("chain_params.yaml"))
 CONTENDERS = [
     *("shallow", "shallow_ensemble", "wide", "wide_ensemble"),
     *("resnet10", "resnet10_ensemble", "resnet", "resnet_ensemble"),
+    *("uncropped", "uncropped_ensemble"),
     "ensemble",
 ]
 

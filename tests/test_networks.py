@@ -1,6 +1,6 @@
 """The study's networks as it describes them: layers, sizes, initial weights, what goes in and what comes out.
 
-ResNet-10, which is ours, has what ResNet-34 has, but fewer blocks.
+ResNet-10 and the pre-activation network are ours.
 """
 
 import functools
@@ -12,11 +12,17 @@ import numpy as np
 import pytest
 
 from facial_expression import runtime
-from facial_expression.networks import resnet10, resnet34, shallow, wide
+from facial_expression.networks import preactivation, resnet10, resnet34, shallow, wide
 from facial_expression.params import Runtime
 from facial_expression.snapshots import architecture
 
-MODULES = {"shallow": shallow, "wide": wide, "resnet10": resnet10, "resnet34": resnet34}
+MODULES = {
+    "shallow": shallow,
+    "wide": wide,
+    "resnet10": resnet10,
+    "resnet34": resnet34,
+    "preactivation": preactivation,
+}
 PLAIN = ("shallow", "wide")
 
 
@@ -74,7 +80,8 @@ def test_parameters_are_those_of_the_studys_layers(name, layers):
 
 
 @pytest.mark.parametrize(
-    ("name", "millions"), [("shallow", 0.68), ("wide", 0.45), ("resnet10", 4.9), ("resnet34", 21.3)]
+    ("name", "millions"),
+    [("shallow", 0.68), ("wide", 0.45), ("resnet10", 4.9), ("resnet34", 21.3), ("preactivation", 1.2)],
 )
 def test_parameters_are_as_many_as_documented(name, millions):
     module = MODULES[name]
@@ -117,6 +124,24 @@ def test_resnet_has_the_published_stages():
     normalised = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert len(normalised) == len(convolutions)
     assert not any(layer.use_bias for layer in convolutions)
+
+
+def test_preactivation_network_halves_filters_and_doubles_resolution_of_resnet10():
+    network, resnet = built("preactivation"), built("resnet10")
+    sums, those_of_resnet = (output_shapes(each, keras.layers.Add) for each in (network, resnet))
+    assert sums == [(24, 24, 32), (12, 12, 64), (6, 6, 128), (3, 3, 256)]
+    assert [filters * 2 for *_, filters in sums] == [filters for *_, filters in those_of_resnet]
+    assert [side for side, *_ in sums[1:]] == [side for side, *_ in those_of_resnet[:3]]
+
+
+def test_preactivation_network_leaves_its_sums_untouched():
+    network = built("preactivation")
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Add):
+            readers = {type(node.operation).__name__ for node in layer._outbound_nodes}
+            assert readers <= {"Add", "BatchNormalization"}
+            sources = {type(tensor._keras_history.operation).__name__ for tensor in layer.input}
+            assert sources <= {"Add", "Conv2D"}
 
 
 def test_resnet10_lacks_the_further_layers_of_resnet34_alone():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facial_expression import runtime, snapshots
-from facial_expression.networks import resnet10, resnet34, shallow, wide
+from facial_expression.networks import preactivation, resnet10, resnet34, shallow, wide
 from facial_expression.params import Runtime
 
 SIZE = 24
@@ -38,7 +38,7 @@ def datasets(path):
     return sizes
 
 
-@pytest.mark.parametrize("build_network", [shallow.build, wide.build, resnet10.build])
+@pytest.mark.parametrize("build_network", [shallow.build, wide.build, resnet10.build, preactivation.build])
 def test_network_read_back_answers_as_the_one_written(tmp_path, monkeypatch, build_network):
     monkeypatch.setattr(resnet34, "FILTERS", (4, 8, 8, 8))  # no less a network, but quick
     network = build(build_network)
