@@ -10,8 +10,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: $(READY)  ## the whole chain on drawn faces, in demo/
 	$(BIN)/python -m tools.demo
 
-test: $(READY)  ## all tests
-	$(BIN)/python -m pytest
+test: $(READY)  ## all tests, two files at a time; the longest, the chain, comes early in the alphabet
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 repro: $(READY)  ## the whole chain as params.yaml says
 	$(BIN)/dvc repro

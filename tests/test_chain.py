@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
+from facial_expression import snapshots
 from facial_expression.facetable import read_face_table
+from facial_expression.predictions import read_predictions
 from facial_expression.recognizer import Recognizer
 from tools.demo import make_copy
 
@@ -105,6 +107,27 @@ def test_recognizer_gives_the_probabilities_of_the_evaluation(chain, tmp_path):
     for row, expected in zip(predictions["row"], predictions[columns].to_numpy(), strict=True):
         face = recognizer.recognize(decoded.images[row])[0]
         np.testing.assert_allclose(list(face.probabilities.values()), expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("protocol", ["published", "official"])
+def test_uncropped_networks_see_the_decoded_pictures(chain, protocol):
+    """What they answered, and how well they did while training, follows from these pictures alone."""
+    model = chain / "models" / protocol / "uncropped"
+    network = snapshots.load_network(model)
+    snapshots.load_snapshot(network, model, 2)
+    decoded = read_face_table(chain / "data/decoded").images
+    predictions = read_predictions(chain / "data/predictions" / protocol / "uncropped.npz")
+    answers = snapshots.predict(network, decoded[predictions.rows["test"]])
+    np.testing.assert_allclose(predictions.probabilities["test"][0, 0], answers, atol=1e-5)
+
+    description = snapshots.read_description(model)
+    assert description["pictures"] == "uncropped"
+    smoothing, count = description["recipe"]["label_smoothing"], len(description["classes"])
+    part = read_face_table(chain / "data/filtered").under(protocol).part(protocol, "validation")
+    targets = (1 - smoothing) * np.eye(count)[part.labels] + smoothing / count
+    loss = -(targets * np.log(snapshots.predict(network, decoded[part.rows]))).sum(axis=1).mean()
+    history = pd.read_csv(chain / "reports" / protocol / "history_uncropped.csv")
+    assert history["validation_loss"].iloc[-1] == pytest.approx(loss, abs=1e-4)
 
 
 def test_figures_are_pictures(chain):
