@@ -1,4 +1,4 @@
-"""The three networks of the study, and ResNet-10, from which ResNet-34 grows.
+"""The three networks of the study, ResNet-10, from which ResNet-34 grows, and a narrow pre-activation network.
 
 Each module has one ``build(classes, size)`` that returns a Keras model.
 
