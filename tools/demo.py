@@ -2,7 +2,7 @@
 
     make demo
 
-Takes three to five minutes on two recent cores. The copy in demo/ is a project of its own: change its params.yaml, run
+Takes about ten minutes on two cores. The copy in demo/ is a project of its own: change its params.yaml, run
 `dvc repro` in it, look at its reports. A second `make demo` brings its code and parameters back to the project's, and
 does again only what that changes.
 """
