@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-NETWORKS = {"shallow": 40, "wide": 25, "resnet10": 15, "resnet": 8, "uncropped": 15}
+NETWORKS = {"shallow": 40, "wide": 25, "resnet10": 15, "resnet": 8, "preactivation": 15}
 """Network -> timed steps."""
 WARM_UP, SPELLS = 3, 3
 READ_AHEAD = 20  # batches that Keras may take beyond its steps

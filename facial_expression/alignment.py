@@ -37,11 +37,20 @@ class Aligner:
     margin: float
     mean_shape: MeanShape
 
+    @property
+    def landmarks(self) -> tuple[int, ...]:
+        """The three landmarks, 0-based, of 68."""
+        return LANDMARK_SETS[self.landmark_set]
+
+    @property
+    def template(self) -> np.ndarray:
+        """Where they go: float64, shape (3, 2), x and y in fractions of the crop's side, margin included."""
+        return self.margin + (1 - 2 * self.margin) * self.mean_shape.face[list(self.landmarks)]
+
     def align(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """The aligned crop (uint8, shape (size, size)) of the face with these landmarks (shape (68, 2), pixels)."""
-        chosen = list(LANDMARK_SETS[self.landmark_set])
-        target = self.size * (self.margin + (1 - 2 * self.margin) * self.mean_shape.face[chosen])
-        warp = cv2.getAffineTransform(landmarks[chosen].astype(np.float32), target.astype(np.float32))
+        target = self.size * self.template
+        warp = cv2.getAffineTransform(landmarks[list(self.landmarks)].astype(np.float32), target.astype(np.float32))
         border = BORDERS[self.border]
         return cv2.warpAffine(picture, warp, (self.size, self.size), flags=cv2.INTER_LINEAR, borderMode=border)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from facial_expression.alignment import LANDMARK_SETS
+from facial_expression.cropping import make_cropper
 from facial_expression.mean_shape import MeanShape
 from facial_expression.params import Align
 
@@ -53,7 +53,7 @@ def make_card(
     answering: Answering,
     metrics: Mapping,
     preprocessing: Mapping,
-    data: str | Path,
+    data: Mapping[str, str | Path],
 ) -> dict:
     """The content of ``card.json``, ready for JSON.
 
@@ -66,7 +66,7 @@ def make_card(
         answering: what is done with its probabilities.
         metrics: of the served file, as :func:`facial_expression.evaluation.evaluate` gives them.
         preprocessing: what :func:`describe_preprocessing` returned.
-        data: the face table it was trained on.
+        data: ``images.npy`` and ``faces.csv`` that it was trained on, and where they lie.
     """
     return {
         "family": network["family"],
@@ -82,24 +82,26 @@ def make_card(
         "recipe": network["recipe"],
         "recipe_sha256": hashlib.sha256(json.dumps(network["recipe"], sort_keys=True).encode()).hexdigest(),
         "runtime": network["runtime"],
-        "data": {name: {"sha256": sha256(Path(data, name))} for name in ("images.npy", "faces.csv")},
+        "data": {name: {"sha256": sha256(path)} for name, path in data.items()},
     }
 
 
-def describe_preprocessing(align: Align, mean_shape: MeanShape) -> dict:
-    """How a face becomes the input: detect it, warp three landmarks onto the template, keep the gray levels.
+def describe_preprocessing(pictures: str, align: Align, mean_shape: MeanShape) -> dict:
+    """How a face becomes the input: detect it, warp its landmarks onto the template, keep the gray levels.
 
-    ``template`` is where the three ``landmarks`` (0-based, of 68) go: x and y in fractions of the crop's side, margin
-    included. Gray levels go in as they are, 0 to 255: the network scales them itself.
+    ``template`` is where the ``landmarks`` (0-based, of 68) go: x and y in fractions of the crop's side. Three are met
+    exactly (``pictures`` is aligned), or all as nearly as scale and shift allow (framed). Gray levels go in as they
+    are, 0 to 255: the network scales them itself.
     """
-    landmarks = list(LANDMARK_SETS[align.landmark_set])
-    template = align.margin + (1 - 2 * align.margin) * mean_shape.face[landmarks]
+    cropper = make_cropper(pictures, align.model_dump(), mean_shape)
+    unused = {"landmark_set", "border", "margin"} if pictures == "framed" else set()
     shape = ["faces", align.size, align.size, 1]
     return {
         "input": {"name": "pixels", "shape": shape, "dtype": "float32", "gray_levels": [0, 255]},
-        **align.model_dump(exclude={"missing"}),
-        "landmarks": landmarks,
-        "template": template.tolist(),
+        "pictures": pictures,
+        **align.model_dump(exclude={"missing"} | unused),
+        "landmarks": list(cropper.landmarks),
+        "template": cropper.template.tolist(),
     }
 
 

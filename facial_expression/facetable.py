@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -45,23 +44,6 @@ class LabelledImages:
     images: np.ndarray
     labels: np.ndarray
     rows: np.ndarray
-
-    def as_shown_in(self, table: "FaceTable") -> "LabelledImages":
-        """The same faces in the pictures of another table, such as the uncropped ones before alignment.
-
-        Args:
-            table: holds every row wanted; its pictures are resized where they are of another size than ``images``.
-
-        Raises:
-            ValueError: a face is not in ``table``; the message names its row.
-        """
-        places = pd.Index(table.faces["row"]).get_indexer(self.rows)
-        if (places < 0).any():
-            raise ValueError(f"row {self.rows[places < 0][0]} has no picture in the other face table: run `dvc repro`")
-        size, pictures = self.images.shape[1], table.images[places]
-        if pictures.shape[1] != size:
-            pictures = np.stack([cv2.resize(picture, (size, size)) for picture in pictures])
-        return replace(self, images=np.ascontiguousarray(pictures))
 
 
 @dataclass(frozen=True)
@@ -110,6 +92,21 @@ class FaceTable:
         """The faces where ``mask`` (bool, shape (N,)) is true, as a new table with a fresh index."""
         landmarks = None if self.landmarks is None else self.landmarks[mask]
         return FaceTable(self.images[mask], self.faces[mask].reset_index(drop=True), landmarks)
+
+    def as_shown_in(self, pictures: "FaceTable") -> "FaceTable":
+        """The same faces in the pictures of another table, such as those made by another way of cropping.
+
+        Args:
+            pictures: holds every row of this table.
+
+        Raises:
+            ValueError: a face is not in ``pictures``; the message names its row.
+        """
+        rows = self.faces["row"]
+        places = pd.Index(pictures.faces["row"]).get_indexer(rows)
+        if (places < 0).any():
+            raise ValueError(f"row {rows[places < 0].iloc[0]} has no picture in the other face table: run `dvc repro`")
+        return replace(self, images=pictures.images[places])
 
     def under(self, protocol: str) -> "FaceTable":
         """The faces that have a part under ``protocol``; their classes are those that its networks know."""

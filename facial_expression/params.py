@@ -107,6 +107,7 @@ class Augmentation(Block):
 
 
 class Recipe(Block):
+    pictures: Literal["aligned", "framed"]
     iterations: PositiveInt
     snapshot_every: PositiveInt
     validate_every: PositiveInt
@@ -193,7 +194,7 @@ class Params(Block):
     train_wide: RecipeByProtocol
     train_resnet10: RecipeByProtocol
     train_resnet: GrowingRecipeByProtocol
-    train_uncropped: RecipeByProtocol
+    train_preactivation: RecipeByProtocol
     predict: PredictionByProtocol
     evaluate: Evaluations
     export: Export

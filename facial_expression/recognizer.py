@@ -14,9 +14,11 @@ import cv2
 import numpy as np
 import onnxruntime
 
-from facial_expression.alignment import LANDMARK_SETS, Aligner
+from facial_expression.alignment import Aligner
+from facial_expression.cropping import make_cropper
 from facial_expression.detection import DetectionPass, FaceDetector
 from facial_expression.ensembling import soft_vote, soften
+from facial_expression.framing import Framer
 from facial_expression.mean_shape import load_mean_shape
 
 CARD = "card.json"
@@ -77,7 +79,7 @@ class Recognizer:
         self._classes, self._flip = card["classes"], card["flip"]
         self._temperature, self._uncertain_below = card["temperature"], card["uncertain_below"]
         self._input = settings["input"]["name"]
-        self._aligner = _make_aligner(settings)
+        self._cropper = _make_cropper(settings)
         self._detector = FaceDetector(passes, settings["landmark_enlargement"])
         self._session = _open_session(model)
 
@@ -143,7 +145,7 @@ class Recognizer:
     def _find_as_in_training(self, picture: np.ndarray, most_faces: int | None) -> list[tuple]:
         """Box, score, landmarks and crop of each face, as the stage ``align`` makes them."""
         faces = self._detector.detect(picture)[:most_faces]
-        return [(face.box, face.score, face.landmarks, self._aligner.align(picture, face.landmarks)) for face in faces]
+        return [(face.box, face.score, face.landmarks, self._cropper.align(picture, face.landmarks)) for face in faces]
 
     def _find_in_photo(self, photo: np.ndarray, most_faces: int | None) -> list[tuple]:
         """Box, score, landmarks and crop of each face: found on a smaller copy, cut out of the photo itself."""
@@ -166,7 +168,7 @@ class Recognizer:
         region, origin = _cut_out(photo, box)
         landmarks = self._find_landmarks(region, np.array([left - origin[0], top - origin[1], width, height]))
         small, scale = _reduce(region, min(1.0, FACE_SIDE / width))
-        crop = self._aligner.align(small, (landmarks + 0.5) * scale - 0.5)
+        crop = self._cropper.align(small, (landmarks + 0.5) * scale - 0.5)
         return (landmarks + origin).astype(np.float32), crop
 
     def _find_landmarks(self, region: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -187,15 +189,13 @@ def _read(path: Path) -> bytes:
         raise FileNotFoundError(f"{path} is missing: run `dvc pull {path.parent}`") from error
 
 
-def _make_aligner(settings: dict) -> Aligner:
-    aligner = Aligner(
-        settings["landmark_set"], settings["border"], settings["size"], settings["margin"], load_mean_shape()
-    )
-    landmarks = list(LANDMARK_SETS[aligner.landmark_set])
-    template = aligner.margin + (1 - 2 * aligner.margin) * aligner.mean_shape.face[landmarks]
-    if not np.allclose(template, settings["template"], rtol=0, atol=1e-9):
+def _make_cropper(settings: dict) -> Aligner | Framer:
+    cropper = make_cropper(settings["pictures"], settings, load_mean_shape())
+    if not np.array_equal(np.shape(settings["template"]), cropper.template.shape) or not np.allclose(
+        cropper.template, settings["template"], rtol=0, atol=1e-9
+    ):
         raise ValueError("its template is not that of the packaged mean shape: run `dvc repro export`")
-    return aligner
+    return cropper
 
 
 def _open_session(model: bytes) -> onnxruntime.InferenceSession:

@@ -69,26 +69,13 @@ def train(
     if len(training.labels) < recipe.batch_size:
         raise ValueError(f"{len(training.labels)} training faces are too few for a batch of {recipe.batch_size}")
     description = {"classes": list(classes), "recipe": recipe.model_dump(), **(description or {})}
-    network.compile(
-        optimizer=make_optimizer(recipe),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-    )
-    network.optimizer.build(network.trainable_variables)
     targets = np.eye(len(classes), dtype=np.float32)
     this_run = fingerprint(network, description, training, validation)
     run = Run(Path(workspace), network, recipe, (training, validation), targets, this_run)
+    _compile(network, recipe)
     run.resume()
     if not run.is_finished:
-        network.fit(
-            batches(training, targets, recipe, run.iteration),
-            steps_per_epoch=recipe.validate_every,
-            initial_epoch=run.iteration // recipe.validate_every,
-            epochs=recipe.iterations // recipe.validate_every,
-            callbacks=[run, _ProgressBar(run, progress)],
-            shuffle=False,  # batches come shuffled
-            verbose=0,
-        )
+        _fit(run, progress)
     with replacing(model_directory) as temporary:
         temporary.mkdir()
         write_description(temporary, network, description)
@@ -97,6 +84,28 @@ def train(
     if run.iteration == recipe.iterations:
         remove(run.workspace)
     return pd.DataFrame(run.history)
+
+
+def _compile(network: keras.Model, recipe: Recipe) -> None:
+    network.compile(
+        optimizer=make_optimizer(recipe),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+    network.optimizer.build(network.trainable_variables)
+
+
+def _fit(run: "Run", progress: bool) -> None:
+    recipe = run.recipe
+    run.network.fit(
+        batches(run.training, run.targets, recipe, run.iteration),
+        steps_per_epoch=recipe.validate_every,
+        initial_epoch=run.iteration // recipe.validate_every,
+        epochs=recipe.iterations // recipe.validate_every,
+        callbacks=[run, _ProgressBar(run, progress)],
+        shuffle=False,  # batches come shuffled
+        verbose=0,
+    )
 
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:

@@ -2,8 +2,9 @@
 
     dvc repro export
 
-reads   data/filtered/, models/PROTOCOL/, reports/PROTOCOL/metrics.json and selection.json, the blocks ``export`` and
-        ``align`` of params.yaml and the protocol's blocks of ``predict`` and ``evaluate``
+reads   data/filtered/, data/aligned/ or data/framed/, as the network's recipe says, models/PROTOCOL/,
+        reports/PROTOCOL/metrics.json and selection.json, the blocks ``export`` and ``align`` of params.yaml and the
+        protocol's blocks of ``predict`` and ``evaluate``
 writes  models/serving/: model.onnx and card.json (classes, preprocessing, metrics, where it comes from)
         models/variants/: the same network as fp32.onnx, fp16.onnx (half-precision weights) and int8.onnx
 
@@ -26,13 +27,12 @@ from facial_expression.atomic import replacing
 from facial_expression.calibration import doubt_threshold
 from facial_expression.card import Answering, Variant, describe_preprocessing, make_card
 from facial_expression.ensembling import soften
-from facial_expression.facetable import FaceTable, read_face_table
+from facial_expression.facetable import FaceTable
 from facial_expression.mean_shape import load_mean_shape
 from facial_expression.params import Params, ParamsError, load_params
+from stages.faces import FACES, read_faces
 
-# Who hands in a photo has no picture that is cut like those of FER2013.
-NOT_SERVED = ("uncropped",)
-DATA, SERVING, VARIANTS = Path("data/filtered"), Path("models/serving"), Path("models/variants")
+SERVING, VARIANTS = Path("models/serving"), Path("models/variants")
 
 
 def main() -> None:
@@ -42,10 +42,12 @@ def main() -> None:
     runtime.prepare(params.runtime.model_copy(update={"backend": "tensorflow"}), seed=0)
     report = Path("reports", protocol)
     metrics, selection = _read_json(report / "metrics.json"), _read_json(report / "selection.json")
-    family, iteration = exporting.choose_network(metrics, selection, NOT_SERVED)
+    family, iteration = exporting.choose_network(metrics, selection)
     directory = Path("models", protocol, family)
     print(f"exporting {directory}, snapshot {iteration:,}")
-    known = read_face_table(DATA).under(protocol)
+    description = snapshots.read_description(directory)
+    pictures = description["recipe"]["pictures"]
+    known = read_faces(pictures).under(protocol)
     table = known.without(getattr(params.evaluate, protocol).drop)
     network = snapshots.load_network(directory)
     snapshots.load_snapshot(network, directory, iteration)
@@ -58,9 +60,10 @@ def main() -> None:
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
         temperature = metrics[family]["temperature"]
         answering, measured = _measure_served(serving / "model.onnx", table, family, iteration, temperature, params)
-        origin = {"family": family, "snapshot": iteration, **snapshots.read_description(directory)}
-        preprocessing = describe_preprocessing(params.align, load_mean_shape())
-        card = make_card(served, variants, table.classes, origin, answering, measured, preprocessing, DATA)
+        origin = {"family": family, "snapshot": iteration, **description}
+        preprocessing = describe_preprocessing(pictures, params.align, load_mean_shape())
+        data = {"images.npy": f"data/{pictures}/images.npy", "faces.csv": f"{FACES}/faces.csv"}
+        card = make_card(served, variants, table.classes, origin, answering, measured, preprocessing, data)
         (serving / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     _show(variants, served)
 

@@ -2,11 +2,11 @@
 
     dvc repro predict@official-resnet          (all protocols and families: dvc repro predict)
 
-reads   data/filtered/ (``uncropped``: data/decoded/, too), models/PROTOCOL/FAMILY/, the protocol's block of ``predict``
-        in params.yaml
+reads   data/filtered/, data/aligned/ or data/framed/, as the model's recipe says, models/PROTOCOL/FAMILY/, the
+        protocol's block of ``predict`` in params.yaml
 writes  data/predictions/PROTOCOL/FAMILY.npz, which all reports of the protocol share
 
-On one core without AVX-512 the shallow network takes a minute, the others three to five, for all their snapshots and,
+On one core without AVX-512 the shallow network takes a minute, the others three to seven, for all their snapshots and,
 under `official`, mirror images.
 """
 
@@ -14,11 +14,12 @@ import argparse
 import sys
 
 from facial_expression import runtime
-from facial_expression.facetable import read_face_table
 from facial_expression.inference import predict_snapshots
 from facial_expression.params import FAMILIES, load_params
 from facial_expression.predictions import SCORED_PARTS, write_predictions
 from facial_expression.protocols import PROTOCOLS
+from facial_expression.snapshots import read_description
+from stages.faces import read_faces
 
 
 def main() -> None:
@@ -29,13 +30,11 @@ def main() -> None:
     protocol, family = arguments.protocol, arguments.family
     params = load_params()
     runtime.prepare(params.runtime, seed=0)  # nothing here is random
-    table = read_face_table("data/filtered").under(protocol)
+    model = f"models/{protocol}/{family}"
+    pictures = read_description(model)["recipe"]["pictures"]
+    table = read_faces(pictures).under(protocol)
     parts = {part: table.part(protocol, part) for part in SCORED_PARTS}
-    if family == "uncropped":
-        pictures = read_face_table("data/decoded", memory_map=True)
-        parts = {part: faces.as_shown_in(pictures) for part, faces in parts.items()}
-    flip = getattr(params.predict, protocol).flip
-    predictions = predict_snapshots(f"models/{protocol}/{family}", parts, flip)
+    predictions = predict_snapshots(model, parts, getattr(params.predict, protocol).flip)
     write_predictions(f"data/predictions/{protocol}/{family}.npz", predictions)
 
 

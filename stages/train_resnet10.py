@@ -2,11 +2,12 @@
 
     dvc repro train_resnet10@official          (all protocols: dvc repro train_resnet10)
 
-reads   the filtered face table, the blocks ``train_resnet10`` and ``runtime`` of params.yaml
+reads   the filtered face table and the one that ``pictures`` names, the blocks ``train_resnet10`` and ``runtime`` of
+        params.yaml
 writes  models/PROTOCOL/resnet10/, reports/PROTOCOL/history_resnet10.csv
 
-A core without AVX-512 trains 180 images a second. README.md shows the figures to expect. `--time-budget MINUTES` ends
-training early. An interrupted run goes on from .checkpoints/ when it is started again.
+A core without AVX-512 trains 150 images a second, one with it 350 to 450. README.md shows the figures to expect.
+`--time-budget MINUTES` ends training early. An interrupted run goes on from .checkpoints/ when it is started again.
 """
 
 from facial_expression.networks import resnet10

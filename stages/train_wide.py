@@ -2,12 +2,13 @@
 
     dvc repro train_wide@official          (all protocols: dvc repro train_wide)
 
-reads   the filtered face table, the blocks ``train_wide`` and ``runtime`` of params.yaml
+reads   the filtered face table and the one that ``pictures`` names, the blocks ``train_wide`` and ``runtime`` of
+        params.yaml
 writes  models/PROTOCOL/wide/, reports/PROTOCOL/history_wide.csv
 
-A core without AVX-512 trains 300 images a second, so the 10,000 iterations of `published` take an hour and the 6,000
-of `official` 40 minutes. README.md shows the figures to expect. `--time-budget MINUTES` ends training early.
-An interrupted run goes on from .checkpoints/ when it is started again.
+A core without AVX-512 trains 300 images a second, so the 10,000 iterations of `published` take an hour and the 6,000 of
+`official` 40 minutes; with AVX-512 700. README.md shows the figures to expect. `--time-budget MINUTES` ends training
+early. An interrupted run goes on from .checkpoints/ when it is started again.
 """
 
 from facial_expression.networks import wide

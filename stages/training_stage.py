@@ -1,4 +1,4 @@
-"""What the three training scripts share: where their input lies and where their output goes."""
+"""What the training scripts share: where their input lies and where their output goes."""
 
 import argparse
 import sys
@@ -10,10 +10,10 @@ import pandas as pd
 
 from facial_expression import runtime
 from facial_expression.atomic import replacing
-from facial_expression.facetable import read_face_table
 from facial_expression.params import Params, Recipe, load_params
 from facial_expression.protocols import PROTOCOLS
 from facial_expression.training import train
+from stages.faces import read_faces
 
 
 def main(family: str, build: Callable[[int, int], keras.Model], train: Callable[..., pd.DataFrame] = train) -> None:
@@ -43,7 +43,7 @@ def main(family: str, build: Callable[[int, int], keras.Model], train: Callable[
 
 def _train(build, train, params: Params, recipe: Recipe, protocol: str, family: str) -> pd.DataFrame:
     runtime.prepare(params.runtime, recipe.seed)
-    table = read_face_table("data/filtered").under(protocol)
+    table = read_faces(recipe.pictures).under(protocol)
     return train(
         build(len(table.classes), table.images.shape[1]),
         recipe,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facial_expression.alignment import Aligner
 from facial_expression.card import Answering, Variant, describe_preprocessing, make_card
+from facial_expression.cropping import make_cropper
 from facial_expression.facetable import FaceTable, write_face_table
 from facial_expression.mean_shape import load_mean_shape
 from facial_expression.params import load_params
@@ -30,13 +30,13 @@ def data(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
     faces = pd.DataFrame({"row": range(3), "emotion": ["angry", "happy", "fear"], "usage": "Training"})
     write_face_table(tmp_path / "filtered", FaceTable(images, faces))
-    return tmp_path / "filtered"
+    return {name: tmp_path / "filtered" / name for name in ("images.npy", "faces.csv")}
 
 
 def test_card_says_which_network_it_is_and_where_it_comes_from(align, data):
     description = {"classes": [*CLASSES, "fear"], "protocol": "official", "recipe": RECIPE, "runtime": {"device": "x"}}
     network = {"family": "shallow", "snapshot": 400, **description}
-    answering, preprocessing = Answering(True, 1.25, 0.4), describe_preprocessing(align, load_mean_shape())
+    answering, preprocessing = Answering(True, 1.25, 0.4), describe_preprocessing("aligned", align, load_mean_shape())
     card = make_card("int8", VARIANTS, CLASSES, network, answering, {"accuracy": 0.6}, preprocessing, data)
     assert card == json.loads(json.dumps(card))
     assert (card["family"], card["snapshot"], card["protocol"]) == ("shallow", 400, "official")
@@ -48,22 +48,27 @@ def test_card_says_which_network_it_is_and_where_it_comes_from(align, data):
     assert card["recipe"] == RECIPE
     reordered = json.dumps(dict(sorted(RECIPE.items())))
     assert card["recipe_sha256"] == hashlib.sha256(reordered.encode()).hexdigest()
-    for name in ("images.npy", "faces.csv"):
-        assert card["data"][name]["sha256"] == hashlib.sha256((data / name).read_bytes()).hexdigest()
+    for name, path in data.items():
+        assert card["data"][name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_preprocessing_describes_the_input(align):
-    preprocessing = describe_preprocessing(align, load_mean_shape())
+@pytest.mark.parametrize(
+    ("pictures", "settings"), [("aligned", {"landmark_set", "size", "margin", "border"}), ("framed", {"size"})]
+)
+def test_preprocessing_describes_the_input(align, pictures, settings):
+    preprocessing = describe_preprocessing(pictures, align, load_mean_shape())
     shape = {"shape": ["faces", 48, 48, 1], "dtype": "float32"}
     assert preprocessing["input"] == {"name": "pixels", "gray_levels": [0, 255], **shape}
-    settings = ("passes", "landmark_enlargement", "landmark_set", "size", "margin", "border")
-    assert {key: preprocessing[key] for key in settings} == align.model_dump(include=set(settings))
+    settings = settings | {"passes", "landmark_enlargement"}
+    assert set(preprocessing) == settings | {"input", "pictures", "landmarks", "template"}
+    assert {key: preprocessing[key] for key in settings} == align.model_dump(include=settings)
 
 
-def test_landmarks_on_the_cards_template_stay_where_they_are(align):
-    preprocessing = describe_preprocessing(align, load_mean_shape())
+@pytest.mark.parametrize("pictures", ["aligned", "framed"])
+def test_landmarks_on_the_cards_template_stay_where_they_are(align, pictures):
+    preprocessing = describe_preprocessing(pictures, align, load_mean_shape())
     generator = np.random.default_rng(0)
     landmarks, face = generator.uniform(0, 48, (68, 2)), generator.integers(0, 256, (48, 48), dtype=np.uint8)
     landmarks[preprocessing["landmarks"]] = np.multiply(preprocessing["size"], preprocessing["template"])
-    aligner = Aligner(align.landmark_set, align.border, align.size, align.margin, load_mean_shape())
-    np.testing.assert_allclose(aligner.align(face, landmarks).astype(int), face, atol=1)
+    crop = make_cropper(pictures, preprocessing, load_mean_shape()).align(face, landmarks)
+    np.testing.assert_allclose(crop.astype(int), face, atol=1)

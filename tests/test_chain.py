@@ -24,7 +24,7 @@ OVERRIDES = YAML(typ="safe").load(Path(__file__).with_name("chain_params.yaml"))
 CONTENDERS = [
     *("shallow", "shallow_ensemble", "wide", "wide_ensemble"),
     *("resnet10", "resnet10_ensemble", "resnet", "resnet_ensemble"),
-    *("uncropped", "uncropped_ensemble"),
+    *("preactivation", "preactivation_ensemble"),
     "ensemble",
 ]
 
@@ -109,25 +109,33 @@ def test_recognizer_gives_the_probabilities_of_the_evaluation(chain, tmp_path):
         np.testing.assert_allclose(list(face.probabilities.values()), expected, atol=2e-4)
 
 
-@pytest.mark.parametrize("protocol", ["published", "official"])
-def test_uncropped_networks_see_the_decoded_pictures(chain, protocol):
-    """What they answered, and how well they did while training, follows from these pictures alone."""
-    model = chain / "models" / protocol / "uncropped"
+@pytest.mark.parametrize(("protocol", "pictures"), [("published", "aligned"), ("official", "framed")])
+def test_a_network_sees_the_pictures_that_its_recipe_names(chain, protocol, pictures):
+    """What it answered, and how well it did while training, follows from these pictures alone."""
+    model = chain / "models" / protocol / "preactivation"
     network = snapshots.load_network(model)
     snapshots.load_snapshot(network, model, 2)
-    decoded = read_face_table(chain / "data/decoded").images
-    predictions = read_predictions(chain / "data/predictions" / protocol / "uncropped.npz")
-    answers = snapshots.predict(network, decoded[predictions.rows["test"]])
+    shown = read_face_table(chain / "data" / pictures).images
+    predictions = read_predictions(chain / "data/predictions" / protocol / "preactivation.npz")
+    answers = snapshots.predict(network, shown[predictions.rows["test"]])
     np.testing.assert_allclose(predictions.probabilities["test"][0, 0], answers, atol=1e-5)
 
     description = snapshots.read_description(model)
-    assert description["pictures"] == "uncropped"
+    assert description["recipe"]["pictures"] == pictures
     smoothing, count = description["recipe"]["label_smoothing"], len(description["classes"])
     part = read_face_table(chain / "data/filtered").under(protocol).part(protocol, "validation")
     targets = (1 - smoothing) * np.eye(count)[part.labels] + smoothing / count
-    loss = -(targets * np.log(snapshots.predict(network, decoded[part.rows]))).sum(axis=1).mean()
-    history = pd.read_csv(chain / "reports" / protocol / "history_uncropped.csv")
+    loss = -(targets * np.log(snapshots.predict(network, shown[part.rows]))).sum(axis=1).mean()
+    history = pd.read_csv(chain / "reports" / protocol / "history_preactivation.csv")
     assert history["validation_loss"].iloc[-1] == pytest.approx(loss, abs=1e-4)
+
+
+def test_framed_faces_are_the_decoded_ones_moved_and_scaled(chain):
+    decoded, framed = (read_face_table(chain / "data" / name) for name in ("decoded", "framed"))
+    missed = ~framed.faces["detected"].to_numpy()
+    assert 0 < missed.sum() < len(framed)
+    np.testing.assert_array_equal(framed.images[missed], decoded.images[missed])
+    assert (framed.images[~missed] != decoded.images[~missed]).any(axis=(1, 2)).mean() > 0.9
 
 
 def test_figures_are_pictures(chain):

@@ -1,5 +1,6 @@
 """Exported networks: the same probabilities and the same bytes, from the best network to what is served."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -182,14 +183,6 @@ def test_chooses_the_first_among_equals():
     assert exporting.choose_network(metrics, selection) == ("wide", 200)
 
 
-def test_chooses_none_of_those_that_cannot_be_served():
-    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.55, "uncropped": 0.6})
-    assert exporting.choose_network(metrics, selection) == ("uncropped", 300)
-    assert exporting.choose_network(metrics, selection, excluded=["uncropped"]) == ("wide", 200)
-    with pytest.raises(ValueError, match="no single network among shallow, "):
-        exporting.choose_network(metrics, selection, excluded=["shallow", "wide", "uncropped"])
-
-
 def test_reports_of_two_evaluations_are_an_error():
     metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6})
     del selection["wide"]
@@ -203,30 +196,32 @@ def test_reports_without_a_single_network_are_an_error():
         exporting.choose_network({"ensemble": metrics["ensemble"]}, {"ensemble": selection["ensemble"]})
 
 
-def write_table(directory, protocol, faces=42):
-    """Drawn faces of all classes, a third in each part."""
+def write_table(directory, protocol, images, faces=42):
+    """Faces of all classes, a third in each part."""
     names = [NAMES[number % len(NAMES)] for number in range(faces)]
     parts = [PARTS[number // len(NAMES) % len(PARTS)] for number in range(faces)]
     columns = {"row": range(faces), "emotion": names, "usage": "PublicTest", protocol: parts}
     rows = pd.DataFrame(columns | {"detected": [number % 2 == 0 for number in range(faces)]})
-    write_face_table(directory, FaceTable(drawn_faces(faces), rows))
+    write_face_table(directory, FaceTable(images, rows))
 
 
 @pytest.fixture
 def project(tmp_path):
-    """A project after evaluate: only ``wide`` is there, the best of the networks that see aligned faces."""
+    """A project after evaluate: only ``wide`` is there, which is the best and sees framed faces."""
     params = load_params(ROOT / "params.yaml")
     protocol = params.export.protocol
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    write_table(tmp_path / "data/filtered", protocol)
+    images = drawn_faces(42)
+    write_table(tmp_path / "data/filtered", protocol, images)
+    write_table(tmp_path / "data/framed", protocol, 255 - images)
     model, report = tmp_path / "models" / protocol / "wide", tmp_path / "reports" / protocol
     model.mkdir(parents=True)
     network = build("wide", classes=NAMES)
-    about = {"protocol": protocol, "recipe": {"seed": 3}, "runtime": {"backend": "jax"}}
+    about = {"protocol": protocol, "recipe": {"seed": 3, "pictures": "framed"}, "runtime": {"backend": "jax"}}
     snapshots.write_description(model, network, {"classes": list(NAMES), **about})
     snapshots.write_snapshot(model, network, 200)
     report.mkdir(parents=True)
-    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6, "resnet": 0.4, "uncropped": 0.7})
+    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6, "resnet": 0.4})
     (report / "metrics.json").write_text(json.dumps(metrics))
     (report / "selection.json").write_text(json.dumps(selection))
     return tmp_path, report, network
@@ -263,6 +258,10 @@ def test_stage_writes_the_best_network_with_the_same_bytes_in_every_process(proj
     assert card["classes"] == list(CLASSES)
     assert card["trained_classes"] == list(NAMES)
     assert card["temperature"] == 1.5
+    assert card["preprocessing"]["pictures"] == "framed"
+    for name, table in {"images.npy": "framed", "faces.csv": "filtered"}.items():
+        content = (directory / "data" / table / name).read_bytes()
+        assert card["data"][name]["sha256"] == hashlib.sha256(content).hexdigest()
     assert written[0]["model.onnx"] == written[0][f"{card['model']['variant']}.onnx"]
 
 

@@ -140,30 +140,21 @@ def test_part():
     assert table.part("published", "validation").labels.tolist() == [table.classes.index("happy")]
 
 
-def test_a_part_as_another_table_shows_it():
-    parts = ["training", "test", "none", "training", "validation", "training"]
-    table = make_table(published=parts)
-    part = table.part("published", "training")
+def test_the_same_faces_in_the_pictures_of_another_table():
+    table = make_table(published="training")
     order = np.array([4, 3, 0, 5, 1, 2])
     other = FaceTable(255 - table.images[order], table.faces.iloc[order].reset_index(drop=True))
-    shown = part.as_shown_in(other)
-    np.testing.assert_array_equal(shown.images, 255 - part.images)
-    np.testing.assert_array_equal(shown.labels, part.labels)
-    np.testing.assert_array_equal(shown.rows, part.rows)
-    assert part.as_shown_in(table).images.flags.c_contiguous
-
-
-def test_pictures_of_another_size_are_resized():
-    table = make_table(published="training")
-    part = table.part("published", "training")
-    larger = FaceTable(np.repeat(np.repeat(table.images, 2, axis=1), 2, axis=2), table.faces)
-    np.testing.assert_array_equal(part.as_shown_in(larger).images, part.images)
+    shown = table.as_shown_in(other)
+    np.testing.assert_array_equal(shown.images, 255 - table.images)
+    pd.testing.assert_frame_equal(shown.faces, table.faces)
+    few = table.select(np.array([False, True, False, False, True, False])).as_shown_in(other)
+    np.testing.assert_array_equal(few.images, 255 - table.images[[1, 4]])
 
 
 def test_a_face_without_another_picture_is_named():
     table = make_table(published="training")
     with pytest.raises(ValueError, match="row 5 has no picture in the other face table"):
-        table.part("published", "training").as_shown_in(table.select(table.faces["row"] != 5))
+        table.as_shown_in(table.select(table.faces["row"] != 5))
 
 
 IMAGES = np.zeros((6, 5, 5), np.uint8)

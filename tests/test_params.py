@@ -85,7 +85,11 @@ def test_parameters_cannot_change_after_reading():
             "train_wide.official.augmentation.flp: unknown key; "
             "allowed here are flip, shift, rotation, scale, contrast, cutout, mixup",
         ),
-        ("train_wide__published__grow", True, "train_wide.published.grow: unknown key; allowed here are iterations, "),
+        (
+            "train_wide__published__grow",
+            True,
+            "train_wide.published.grow: unknown key; allowed here are pictures, iterations, ",
+        ),
         ("train_shallow__seven", {}, "train_shallow.seven: unknown key; allowed here are published, official"),
         ("evaluate__eight", {}, "evaluate.eight: unknown key; allowed here are published, official, seven"),
         # missing keys, at every level
@@ -253,7 +257,7 @@ def test_dropped_classes_come_in_the_projects_order(tmp_path):
 
 def test_reports_are_the_blocks_of_evaluate():
     assert tuple(CONTENT["evaluate"]) == REPORTS
-    assert FAMILIES == ("shallow", "wide", "resnet10", "resnet", "uncropped")
+    assert FAMILIES == ("shallow", "wide", "resnet10", "resnet", "preactivation")
 
 
 def test_recipes_of_one_network_do_not_touch_one_another(tmp_path):

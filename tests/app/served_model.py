@@ -56,6 +56,7 @@ def make_card(model: Path) -> dict:
                 {"upsampling": 1, "enlargement": 4, "border": 12},
             ],
             "landmark_enlargement": 4,
+            "pictures": "aligned",
             "landmark_set": "inner_eyes_and_bottom_lip",
             "landmarks": landmarks,
             "template": load_mean_shape().face[landmarks].tolist(),

@@ -14,11 +14,32 @@ from pictures import draw, photograph
 from served_model import CLASSES, make_card, write_model
 
 from facial_expression.alignment import Aligner
+from facial_expression.card import describe_preprocessing
 from facial_expression.detection import DetectionPass, FaceDetector
+from facial_expression.framing import Framer
 from facial_expression.mean_shape import load_mean_shape
+from facial_expression.params import load_params
 from facial_expression.recognizer import Recognizer
 
-SERVING = Path(__file__).parents[2] / "models" / "serving"
+ROOT = Path(__file__).parents[2]
+SERVING = ROOT / "models" / "serving"
+CROPPERS = {
+    "aligned": Aligner("inner_eyes_and_bottom_lip", "black", 48, 0.0, load_mean_shape()),
+    "framed": Framer(48, load_mean_shape()),
+}
+
+
+@pytest.fixture(scope="module", params=CROPPERS)
+def model_directory(request, tmp_path_factory):
+    """The model of these tests, once for each way of cropping."""
+    align = load_params(ROOT / "params.yaml").align
+    preprocessing = describe_preprocessing(request.param, align, load_mean_shape())
+    return write_model(tmp_path_factory.mktemp("served") / "serving", preprocessing=preprocessing)
+
+
+@pytest.fixture(scope="module")
+def recognizer(model_directory):
+    return Recognizer.load(model_directory)
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +63,14 @@ def test_small_picture_gives_the_crop_and_the_answer_of_the_pipeline(model_direc
     preprocessing = card["preprocessing"]
     passes = [DetectionPass(**settings) for settings in preprocessing["passes"]]
     detector = FaceDetector(passes, preprocessing["landmark_enlargement"])
-    aligner = Aligner("inner_eyes_and_bottom_lip", "black", 48, 0.0, load_mean_shape())
+    cropper = CROPPERS[preprocessing["pictures"]]
     session = onnxruntime.InferenceSession(model_directory / "model.onnx", providers=["CPUExecutionProvider"])
     compared = 0
     for drawing, found in zip(drawings, recognized, strict=True):
         faces = detector.detect(drawing)
         assert [face.box for face in found] == [face.box for face in faces]
         for ours, theirs in zip(found, faces, strict=True):
-            crop = aligner.align(drawing, theirs.landmarks)
+            crop = cropper.align(drawing, theirs.landmarks)
             np.testing.assert_array_equal(ours.crop, crop)
             np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
             views = np.stack([crop, crop[:, ::-1]])[..., None].astype(np.float32)
@@ -65,7 +86,7 @@ def test_small_picture_gives_the_crop_and_the_answer_of_the_pipeline(model_direc
 def test_face_and_mirror_image_get_one_answer_only_where_the_card_says_so(tmp_path, recognizer, recognized):
     crops = np.stack([found[0].crop for found in recognized if found])
     np.testing.assert_array_equal(recognizer.classify(crops), recognizer.classify(crops[:, :, ::-1]))
-    plain = Recognizer.load(write_model(tmp_path, flip=False))
+    plain = Recognizer.load(write_model(tmp_path, flip=False, preprocessing=recognizer.card["preprocessing"]))
     assert np.abs(plain.classify(crops) - plain.classify(crops[:, :, ::-1])).max() > 0.01
 
 
@@ -78,11 +99,12 @@ def test_answers_that_differ_from_face_to_face(recognized):
             assert face.probabilities[face.emotion] == max(face.probabilities.values())
 
 
-def test_uncertain_below_the_cards_threshold(tmp_path, drawings, recognized):
+def test_uncertain_below_the_cards_threshold(tmp_path, recognizer, drawings, recognized):
     highest = [max(face.probabilities.values()) for found in recognized for face in found]
     threshold = float(np.median(highest))
-    recognizer = Recognizer.load(write_model(tmp_path, uncertain_below=threshold))
-    flags = [face.uncertain for drawing in drawings for face in recognizer.recognize(drawing)]
+    changes = {"uncertain_below": threshold, "preprocessing": recognizer.card["preprocessing"]}
+    doubtful = Recognizer.load(write_model(tmp_path, **changes))
+    flags = [face.uncertain for drawing in drawings for face in doubtful.recognize(drawing)]
     assert flags == [value < threshold for value in highest]
     assert True in flags
     assert False in flags
@@ -217,8 +239,7 @@ class Refuse:
 sys.meta_path.insert(0, Refuse())
 import facial_expression.recognizer
 """
-    root = Path(__file__).parents[2]
-    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
 
