@@ -12,7 +12,7 @@ class FaceAnswer(BaseModel):
     box: list[float] = Field(description="left, top, width and height in pixels; may reach outside of the picture")
     score: float = Field(description="the detector's confidence, above 0")
     landmarks: list[list[float]] = Field(description="68 points, x and y in pixels, in the order of iBUG 300-W")
-    crop: str = Field(description="data URL of a PNG: the aligned face as the network saw it")
+    crop: str = Field(description="data URL of a PNG: the face as the network saw it")
     probabilities: dict[str, float] = Field(description="by emotion; they sum to 1")
     emotion: str = Field(description="the most probable one")
     uncertain: bool = Field(description="even that one is not probable enough to rely on")

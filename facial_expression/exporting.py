@@ -1,6 +1,6 @@
 """The best single network as one ONNX file with the same bytes each time, and a check that it answers the same.
 
-A service needs neither Keras nor TensorFlow: the file turns aligned crops into probabilities.
+A service needs neither Keras nor TensorFlow: the file turns cropped faces into probabilities.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """From a picture to its faces and their expressions: the one way in which a trained network is put to use.
 
-Faces are found and aligned as in training, so that the network sees what it has learned from. It learned from pictures
+Faces are found and cropped as in training, so that the network sees what it has learned from. It learned from pictures
 of 48 pixels in which a face is about 40 pixels wide; a photo's faces are first brought to that size. NumPy, OpenCV,
 dlib and ONNX Runtime are all it takes.
 """
@@ -28,7 +28,7 @@ FACE_SIDE = 40
 """Width of a face's box in pixels of FER2013's pictures, on average."""
 
 _PHOTO_PASSES = (DetectionPass(upsampling=0), DetectionPass(upsampling=1))
-_SURROUNDINGS = 1.0  # what is cut out around a face, in sides of its box: more than an aligned crop reaches for
+_SURROUNDINGS = 1.0  # what is cut out around a face, in sides of its box: more than a crop reaches for
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Recognition:
         box: left, top, width and height in pixels of the picture; may reach outside of it.
         score: the detector's confidence, above 0.
         landmarks: float32, shape (68, 2), x and y in pixels of the picture, in the order of iBUG 300-W.
-        crop: uint8, shape (size, size): the aligned face, gray, as the network saw it.
+        crop: uint8, shape (size, size): the face, gray, as the network saw it.
         probabilities: 0 to 1 by name of the emotion, in the project's order; they sum to 1.
         uncertain: no probability is high enough to be relied on.
     """
@@ -68,7 +68,7 @@ class Recognizer:
 
     Raises:
         KeyError: the card lacks an entry.
-        ValueError: the card's template is not that of the packaged mean shape.
+        ValueError: the card's template is not that of the packaged mean shape, or its way of cropping is unknown.
     """
 
     def __init__(self, card: dict, model: bytes, detection_side: int = 1024):
@@ -125,7 +125,7 @@ class Recognizer:
         return [self._recognition(*face, row) for face, row in zip(faces, probabilities, strict=True)]
 
     def classify(self, crops: np.ndarray) -> np.ndarray:
-        """What the network answers for aligned crops.
+        """What the network answers for crops.
 
         Args:
             crops: uint8, shape (N, size, size), at least one.
