@@ -20,7 +20,7 @@ pull: $(READY)  ## the pinned network for serving, from the release store in thi
 	$(BIN)/dvc pull models/serving
 
 serve: $(SERVE)/ready models/serving/card.json  ## the web application at http://127.0.0.1:8000
-	FACIAL_EXPRESSION_MODEL=models/serving $(SERVE)/bin/python -m uvicorn --factory app.main:create_app --host 127.0.0.1
+	OPENCV_IPP=avx2 FACIAL_EXPRESSION_MODEL=models/serving $(SERVE)/bin/python -m uvicorn --factory app.main:create_app --host 127.0.0.1
 
 readme: $(READY)  ## the figures of README.md and MODEL_CARD.md from the committed metrics
 	$(BIN)/python -m tools.update_readme

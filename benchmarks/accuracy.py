@@ -38,7 +38,7 @@ def main() -> None:
     right = np.array(NAMES)[scores.argmax(axis=1)] == faces["emotion"].to_numpy()
     metrics = json.loads(Path("reports", REPORT, "metrics.json").read_text())
     table = Table("", "all", "95 %", "found by dlib", "missed")
-    for name in ("resnet10", "resnet", "preactivation", "ensemble"):
+    for name in ("resnet10", "resnet", "preactivation", "uncropped", "ensemble"):
         shown = [metrics[name][key] for key in ("accuracy", "accuracy_low", "accuracy_high")]
         table.add_row(name, *cells(*shown, metrics[name]["accuracy_detected"], metrics[name]["accuracy_missed"]))
     found = faces["detected"].to_numpy()

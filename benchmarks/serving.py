@@ -7,7 +7,7 @@ Run from the repository root, on Linux or macOS, with nothing else running::
     python -m benchmarks.serving --fer-python /tmp/fer/bin/python    # and the peer, from an environment that has it
 
 Four tables. *One photo*: from the bytes of a JPEG to its faces' expressions, in this process on one core, and ``fer``
-in a process of its own, with its Haar detector. *Classifier*: aligned crops to probabilities, against ONNX Runtime
+in a process of its own, with its Haar detector. *Classifier*: cropped faces to probabilities, against ONNX Runtime
 alone on the same pixels. *Load*: clients on this machine send one photo after the other to a server of two workers, so
 that server and clients share the cores. *Footprint*: start, memory and size.
 

@@ -47,7 +47,7 @@ class Aligner:
         """Where they go: float64, shape (3, 2), x and y in fractions of the crop's side, margin included."""
         return self.margin + (1 - 2 * self.margin) * self.mean_shape.face[list(self.landmarks)]
 
-    def align(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    def crop(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """The aligned crop (uint8, shape (size, size)) of the face with these landmarks (shape (68, 2), pixels)."""
         target = self.size * self.template
         warp = cv2.getAffineTransform(landmarks[list(self.landmarks)].astype(np.float32), target.astype(np.float32))

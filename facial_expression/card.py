@@ -94,12 +94,14 @@ def describe_preprocessing(pictures: str, align: Align, mean_shape: MeanShape) -
     are, 0 to 255: the network scales them itself.
     """
     cropper = make_cropper(pictures, align.model_dump(), mean_shape)
-    unused = {"landmark_set", "border", "margin"} if pictures == "framed" else set()
+    settings = align.model_dump(exclude={"missing"})
+    if pictures == "framed":
+        settings = {key: settings[key] for key in ("passes", "landmark_enlargement", "size")} | {"border": "replicate"}
     shape = ["faces", align.size, align.size, 1]
     return {
         "input": {"name": "pixels", "shape": shape, "dtype": "float32", "gray_levels": [0, 255]},
         "pictures": pictures,
-        **align.model_dump(exclude={"missing"} | unused),
+        **settings,
         "landmarks": list(cropper.landmarks),
         "template": cropper.template.tolist(),
     }

@@ -3,7 +3,7 @@
 A service needs neither Keras nor TensorFlow: the file turns cropped faces into probabilities.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -18,12 +18,15 @@ TOLERANCE = 1e-4
 """How far a probability of the exported network may be from Keras's."""
 
 
-def choose_network(metrics: Mapping[str, dict], selection: Mapping[str, dict]) -> tuple[str, int]:
+def choose_network(
+    metrics: Mapping[str, dict], selection: Mapping[str, dict], excluded: Collection[str] = ()
+) -> tuple[str, int]:
     """The single network with the best validation accuracy, the first among equals.
 
     Args:
         metrics: what :func:`facial_expression.evaluation.metrics` returned, ensembles included.
         selection: what :func:`facial_expression.evaluation.selection` returned for the same contenders.
+        excluded: families that cannot be served.
 
     Returns:
         Its family and the iteration of its best snapshot.
@@ -33,7 +36,7 @@ def choose_network(metrics: Mapping[str, dict], selection: Mapping[str, dict]) -
     """
     if list(metrics) != list(selection):
         raise ValueError("the metrics and the selection are not of the same evaluation: evaluate again")
-    families = [name for name in metrics if name in selection[name]["snapshots"]]
+    families = [name for name in metrics if name in selection[name]["snapshots"] and name not in excluded]
     if not families:
         raise ValueError(f"there is no single network among {', '.join(metrics) or 'no contenders'}: evaluate again")
     best = max(families, key=lambda family: metrics[family]["validation_accuracy"])

@@ -36,7 +36,7 @@ class Framer:
         """Where they go: float64, shape (68, 2), x and y in fractions of the crop's side."""
         return self.mean_shape.picture
 
-    def align(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    def crop(self, picture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         """The framed crop (uint8, shape (size, size)) of the face with these landmarks (shape (68, 2), pixels).
 
         Scale and shift are those that bring the landmarks nearest to the template in the sense of least squares. What

@@ -107,7 +107,7 @@ class Augmentation(Block):
 
 
 class Recipe(Block):
-    pictures: Literal["aligned", "framed"]
+    pictures: Literal["aligned", "framed", "decoded"]
     iterations: PositiveInt
     snapshot_every: PositiveInt
     validate_every: PositiveInt
@@ -195,6 +195,7 @@ class Params(Block):
     train_resnet10: RecipeByProtocol
     train_resnet: GrowingRecipeByProtocol
     train_preactivation: RecipeByProtocol
+    train_uncropped: RecipeByProtocol
     predict: PredictionByProtocol
     evaluate: Evaluations
     export: Export

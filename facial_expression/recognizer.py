@@ -101,7 +101,8 @@ class Recognizer:
             return cls(card, model, detection_side)
         except (KeyError, TypeError) as error:
             raise ValueError(
-                f"{path} is not a model's card, it has no proper {error}: run `dvc repro export`"
+                f"{path} is not the card of a model for this version, it has no proper {error}: "
+                f"run `dvc pull {directory}`, or `dvc repro export` for networks of your own"
             ) from error
         except ValueError as error:
             raise ValueError(f"{path} cannot be used: {error}") from error
@@ -143,9 +144,9 @@ class Recognizer:
         return Recognition(box, score, landmarks, crop, by_name, max(by_name.values()) < self._uncertain_below)
 
     def _find_as_in_training(self, picture: np.ndarray, most_faces: int | None) -> list[tuple]:
-        """Box, score, landmarks and crop of each face, as the stage ``align`` makes them."""
+        """Box, score, landmarks and crop of each face, as the stages ``align`` and ``frame`` make them."""
         faces = self._detector.detect(picture)[:most_faces]
-        return [(face.box, face.score, face.landmarks, self._cropper.align(picture, face.landmarks)) for face in faces]
+        return [(face.box, face.score, face.landmarks, self._cropper.crop(picture, face.landmarks)) for face in faces]
 
     def _find_in_photo(self, photo: np.ndarray, most_faces: int | None) -> list[tuple]:
         """Box, score, landmarks and crop of each face: found on a smaller copy, cut out of the photo itself."""
@@ -154,11 +155,11 @@ class Recognizer:
         passes = (self._detector.find(small, detection_pass) for detection_pass in _PHOTO_PASSES)
         for box, score in next(filter(None, passes), [])[:most_faces]:
             left, top, width, height = np.array(box) / np.tile(scale, 2)
-            landmarks, crop = self._align_in_photo(photo, (left, top, width, height))
+            landmarks, crop = self._crop_from_photo(photo, (left, top, width, height))
             faces.append(((float(left), float(top), float(width), float(height)), score, landmarks, crop))
         return faces
 
-    def _align_in_photo(self, photo: np.ndarray, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    def _crop_from_photo(self, photo: np.ndarray, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
         """A face's landmarks in pixels of the photo, and its crop.
 
         The crop comes from a copy in which the face is as large as in training: the warp takes single pixels, and would
@@ -168,7 +169,7 @@ class Recognizer:
         region, origin = _cut_out(photo, box)
         landmarks = self._find_landmarks(region, np.array([left - origin[0], top - origin[1], width, height]))
         small, scale = _reduce(region, min(1.0, FACE_SIDE / width))
-        crop = self._cropper.align(small, (landmarks + 0.5) * scale - 0.5)
+        crop = self._cropper.crop(small, (landmarks + 0.5) * scale - 0.5)
         return (landmarks + origin).astype(np.float32), crop
 
     def _find_landmarks(self, region: np.ndarray, box: np.ndarray) -> np.ndarray:
@@ -191,9 +192,8 @@ def _read(path: Path) -> bytes:
 
 def _make_cropper(settings: dict) -> Aligner | Framer:
     cropper = make_cropper(settings["pictures"], settings, load_mean_shape())
-    if not np.array_equal(np.shape(settings["template"]), cropper.template.shape) or not np.allclose(
-        cropper.template, settings["template"], rtol=0, atol=1e-9
-    ):
+    template = np.array(settings["template"])
+    if template.shape != cropper.template.shape or not np.allclose(template, cropper.template, rtol=0, atol=1e-9):
         raise ValueError("its template is not that of the packaged mean shape: run `dvc repro export`")
     return cropper
 

@@ -72,7 +72,7 @@ def align_faces(
             for picture, face in zip(table.images, faces, strict=True)
         ]
     )
-    crops = np.stack([aligner.align(picture, marks) for picture, marks in zip(table.images, landmarks, strict=True)])
+    crops = np.stack([aligner.crop(picture, marks) for picture, marks in zip(table.images, landmarks, strict=True)])
     columns = [(False, 0, 0.0, 0.0, 0.0, 0.0, 0.0) if face is None else _row(face) for face in faces]
     names = ["detected", "detector_pass", "score", "left", "top", "width", "height"]
     added = pd.DataFrame(columns, columns=names, index=table.faces.index)

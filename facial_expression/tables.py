@@ -101,6 +101,7 @@ def served_markdown(card: Mapping) -> str:
         "| | |",
         "| --- | --- |",
         f"| network | {card['family']}, snapshot {card['snapshot']:,}, protocol `{card['protocol']}` |",
+        f"| it sees | {card['preprocessing']['pictures']} faces |",
         f"| file | `{model['file']}`, {model['variant']}, {model['bytes']:,} bytes, sha256 `{model['sha256'][:16]}…` |",
         f"| accuracy | {_percent(metrics['accuracy'])} % (95 % interval {_percent(low)}–{_percent(high)}) "
         f"on {metrics['n']:,} test faces |",

@@ -29,8 +29,9 @@ from facial_expression.card import Answering, Variant, describe_preprocessing, m
 from facial_expression.ensembling import soften
 from facial_expression.facetable import FaceTable
 from facial_expression.mean_shape import load_mean_shape
-from facial_expression.params import Params, ParamsError, load_params
+from facial_expression.params import FAMILIES, Params, ParamsError, load_params
 from stages.faces import FACES, read_faces
+from stages.trained import pictures_of
 
 SERVING, VARIANTS = Path("models/serving"), Path("models/variants")
 
@@ -42,11 +43,10 @@ def main() -> None:
     runtime.prepare(params.runtime.model_copy(update={"backend": "tensorflow"}), seed=0)
     report = Path("reports", protocol)
     metrics, selection = _read_json(report / "metrics.json"), _read_json(report / "selection.json")
-    family, iteration = exporting.choose_network(metrics, selection)
+    family, iteration = exporting.choose_network(metrics, selection, _not_served(params))
     directory = Path("models", protocol, family)
     print(f"exporting {directory}, snapshot {iteration:,}")
-    description = snapshots.read_description(directory)
-    pictures = description["recipe"]["pictures"]
+    pictures = pictures_of(directory)
     known = read_faces(pictures).under(protocol)
     table = known.without(getattr(params.evaluate, protocol).drop)
     network = snapshots.load_network(directory)
@@ -60,12 +60,18 @@ def main() -> None:
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
         temperature = metrics[family]["temperature"]
         answering, measured = _measure_served(serving / "model.onnx", table, family, iteration, temperature, params)
-        origin = {"family": family, "snapshot": iteration, **description}
+        origin = {"family": family, "snapshot": iteration, **snapshots.read_description(directory)}
         preprocessing = describe_preprocessing(pictures, params.align, load_mean_shape())
         data = {"images.npy": f"data/{pictures}/images.npy", "faces.csv": f"{FACES}/faces.csv"}
         card = make_card(served, variants, table.classes, origin, answering, measured, preprocessing, data)
         (serving / "card.json").write_text(json.dumps(card, indent=2) + "\n")
     _show(variants, served)
+
+
+def _not_served(params: Params) -> list[str]:
+    """The families that see pictures as FER2013 has them: no photo is cut like these."""
+    recipes = {family: getattr(getattr(params, f"train_{family}"), params.export.protocol) for family in FAMILIES}
+    return [family for family, recipe in recipes.items() if recipe.pictures == "decoded"]
 
 
 def _write_variants(network: keras.Model, directory: Path, table: FaceTable, params: Params) -> dict[str, Variant]:

@@ -23,7 +23,7 @@ def main() -> None:
     aligned = read_face_table("data/aligned")
     shown = aligned.as_shown_in(read_face_table("data/decoded"))
     framer = Framer(load_params().align.size, load_mean_shape())
-    crops = [framer.align(*face) for face in zip(shown.images, shown.landmarks, strict=True)]
+    crops = [framer.crop(*face) for face in zip(shown.images, shown.landmarks, strict=True)]
     write_face_table("data/framed", replace(shown, images=np.stack(crops)))
     print(f"framed {len(shown):,} faces")
 

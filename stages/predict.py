@@ -2,8 +2,8 @@
 
     dvc repro predict@official-resnet          (all protocols and families: dvc repro predict)
 
-reads   data/filtered/, data/aligned/ or data/framed/, as the model's recipe says, models/PROTOCOL/FAMILY/, the
-        protocol's block of ``predict`` in params.yaml
+reads   data/filtered/, data/aligned/, data/framed/ or data/decoded/, as the model's recipe says,
+        models/PROTOCOL/FAMILY/, the protocol's block of ``predict`` in params.yaml
 writes  data/predictions/PROTOCOL/FAMILY.npz, which all reports of the protocol share
 
 On one core without AVX-512 the shallow network takes a minute, the others three to seven, for all their snapshots and,
@@ -18,8 +18,8 @@ from facial_expression.inference import predict_snapshots
 from facial_expression.params import FAMILIES, load_params
 from facial_expression.predictions import SCORED_PARTS, write_predictions
 from facial_expression.protocols import PROTOCOLS
-from facial_expression.snapshots import read_description
 from stages.faces import read_faces
+from stages.trained import pictures_of
 
 
 def main() -> None:
@@ -31,8 +31,7 @@ def main() -> None:
     params = load_params()
     runtime.prepare(params.runtime, seed=0)  # nothing here is random
     model = f"models/{protocol}/{family}"
-    pictures = read_description(model)["recipe"]["pictures"]
-    table = read_faces(pictures).under(protocol)
+    table = read_faces(pictures_of(model)).under(protocol)
     parts = {part: table.part(protocol, part) for part in SCORED_PARTS}
     predictions = predict_snapshots(model, parts, getattr(params.predict, protocol).flip)
     write_predictions(f"data/predictions/{protocol}/{family}.npz", predictions)

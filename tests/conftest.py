@@ -4,10 +4,11 @@ import os
 
 from hypothesis import settings
 
-# As dvc.yaml sets them; Keras reads them when it is first imported.
+# As dvc.yaml sets them; Keras and OpenCV read them when they are first used.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("OPENCV_IPP", "avx2")
 
 settings.register_profile("reproducible", deadline=None, derandomize=True)
 settings.load_profile("reproducible")

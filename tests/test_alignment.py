@@ -41,7 +41,7 @@ def test_the_three_landmarks_land_on_the_mean_shape(landmark_set, size, margin, 
     landmarks = moved(MEAN_SHAPE.face, angle, scale, shift)
     aligner = make_aligner(landmark_set, size=size, margin=margin)
     for index in LANDMARK_SETS[landmark_set]:
-        crop = aligner.align(draw_dot(96, landmarks[index]), landmarks)
+        crop = aligner.crop(draw_dot(96, landmarks[index]), landmarks)
         assert crop.shape == (size, size)
         assert crop.dtype == np.uint8
         expected = size * (margin + (1 - 2 * margin) * MEAN_SHAPE.face[index])
@@ -63,7 +63,7 @@ def test_a_margin_makes_the_face_smaller():
     landmarks = moved(MEAN_SHAPE.face, 0, 60, (18, 18))
     eyes = {}
     for margin in (0.0, 0.25):
-        crops = [make_aligner(margin=margin).align(draw_dot(96, landmarks[index]), landmarks) for index in (39, 42)]
+        crops = [make_aligner(margin=margin).crop(draw_dot(96, landmarks[index]), landmarks) for index in (39, 42)]
         eyes[margin] = np.linalg.norm(centre_of_light(crops[0]) - centre_of_light(crops[1]))
     assert eyes[0.25] == pytest.approx(eyes[0.0] / 2, rel=0.02)
 
@@ -71,7 +71,7 @@ def test_a_margin_makes_the_face_smaller():
 def test_what_lies_outside_the_picture():
     white = np.full((48, 48), 255, np.uint8)
     landmarks = moved(MEAN_SHAPE.face, 0, 48, (-24, 0))  # the left half of the face lies outside
-    black, replicate = (make_aligner(border=border).align(white, landmarks) for border in ("black", "replicate"))
+    black, replicate = (make_aligner(border=border).crop(white, landmarks) for border in ("black", "replicate"))
     assert (replicate == 255).all()
     assert (black[:, :23] == 0).all()
     assert (black[:, 25:] == 255).all()

@@ -1,4 +1,4 @@
-"""The card: it leads back to where a network comes from, and what it says of the input is what alignment does."""
+"""The card: it leads back to where a network comes from, and what it says of the input is what cropping does."""
 
 import hashlib
 import json
@@ -59,8 +59,9 @@ def test_preprocessing_describes_the_input(align, pictures, settings):
     preprocessing = describe_preprocessing(pictures, align, load_mean_shape())
     shape = {"shape": ["faces", 48, 48, 1], "dtype": "float32"}
     assert preprocessing["input"] == {"name": "pixels", "gray_levels": [0, 255], **shape}
+    assert preprocessing["border"] == "replicate"
     settings = settings | {"passes", "landmark_enlargement"}
-    assert set(preprocessing) == settings | {"input", "pictures", "landmarks", "template"}
+    assert set(preprocessing) == settings | {"border", "input", "pictures", "landmarks", "template"}
     assert {key: preprocessing[key] for key in settings} == align.model_dump(include=settings)
 
 
@@ -70,5 +71,5 @@ def test_landmarks_on_the_cards_template_stay_where_they_are(align, pictures):
     generator = np.random.default_rng(0)
     landmarks, face = generator.uniform(0, 48, (68, 2)), generator.integers(0, 256, (48, 48), dtype=np.uint8)
     landmarks[preprocessing["landmarks"]] = np.multiply(preprocessing["size"], preprocessing["template"])
-    crop = make_cropper(pictures, preprocessing, load_mean_shape()).align(face, landmarks)
+    crop = make_cropper(pictures, preprocessing, load_mean_shape()).crop(face, landmarks)
     np.testing.assert_allclose(crop.astype(int), face, atol=1)

@@ -24,7 +24,7 @@ OVERRIDES = YAML(typ="safe").load(Path(__file__).with_name("chain_params.yaml"))
 CONTENDERS = [
     *("shallow", "shallow_ensemble", "wide", "wide_ensemble"),
     *("resnet10", "resnet10_ensemble", "resnet", "resnet_ensemble"),
-    *("preactivation", "preactivation_ensemble"),
+    *("preactivation", "preactivation_ensemble", "uncropped", "uncropped_ensemble"),
     "ensemble",
 ]
 
@@ -93,7 +93,7 @@ def test_exported_network_is_described(chain):
 
 
 def test_recognizer_gives_the_probabilities_of_the_evaluation(chain, tmp_path):
-    """From the same picture, by detection, alignment and the exported network, all that serving does."""
+    """From the same picture, by detection, cropping and the exported network, all that serving does."""
     card = json.loads((chain / "models/serving/card.json").read_text())
     (tmp_path / "card.json").write_text(json.dumps(card | {"model": {"file": "fp32.onnx", **card["variants"]["fp32"]}}))
     shutil.copy(chain / "models/variants/fp32.onnx", tmp_path)
@@ -109,14 +109,21 @@ def test_recognizer_gives_the_probabilities_of_the_evaluation(chain, tmp_path):
         np.testing.assert_allclose(list(face.probabilities.values()), expected, atol=2e-4)
 
 
-@pytest.mark.parametrize(("protocol", "pictures"), [("published", "aligned"), ("official", "framed")])
-def test_a_network_sees_the_pictures_that_its_recipe_names(chain, protocol, pictures):
+@pytest.mark.parametrize(
+    ("protocol", "family", "pictures"),
+    [
+        ("published", "preactivation", "aligned"),
+        ("official", "preactivation", "framed"),
+        ("official", "uncropped", "decoded"),
+    ],
+)
+def test_a_network_sees_the_pictures_that_its_recipe_names(chain, protocol, family, pictures):
     """What it answered, and how well it did while training, follows from these pictures alone."""
-    model = chain / "models" / protocol / "preactivation"
+    model = chain / "models" / protocol / family
     network = snapshots.load_network(model)
     snapshots.load_snapshot(network, model, 2)
     shown = read_face_table(chain / "data" / pictures).images
-    predictions = read_predictions(chain / "data/predictions" / protocol / "preactivation.npz")
+    predictions = read_predictions(chain / "data/predictions" / protocol / f"{family}.npz")
     answers = snapshots.predict(network, shown[predictions.rows["test"]])
     np.testing.assert_allclose(predictions.probabilities["test"][0, 0], answers, atol=1e-5)
 
@@ -126,7 +133,7 @@ def test_a_network_sees_the_pictures_that_its_recipe_names(chain, protocol, pict
     part = read_face_table(chain / "data/filtered").under(protocol).part(protocol, "validation")
     targets = (1 - smoothing) * np.eye(count)[part.labels] + smoothing / count
     loss = -(targets * np.log(snapshots.predict(network, shown[part.rows]))).sum(axis=1).mean()
-    history = pd.read_csv(chain / "reports" / protocol / "history_preactivation.csv")
+    history = pd.read_csv(chain / "reports" / protocol / f"history_{family}.csv")
     assert history["validation_loss"].iloc[-1] == pytest.approx(loss, abs=1e-4)
 
 

@@ -173,6 +173,7 @@ def test_the_chain_enlarges_to_the_same_bytes_on_every_processor():
     root = Path(__file__).parents[1]
     command = YAML(typ="safe").load(root / "dvc.yaml")["stages"]["align"]["cmd"].split()
     settings = dict(word.split("=") for word in command if "=" in word)
+    assert settings == {"OPENCV_IPP": "avx2"}
     words = [sys.executable, "-c", ENLARGE]
     enlarged = subprocess.run(words, cwd=root, env=os.environ | settings, capture_output=True, check=True).stdout
     assert hashlib.md5(enlarged).hexdigest() == "c1252dcfa025b082d8510ecc7a660ef0"

@@ -183,6 +183,14 @@ def test_chooses_the_first_among_equals():
     assert exporting.choose_network(metrics, selection) == ("wide", 200)
 
 
+def test_chooses_none_of_those_that_cannot_be_served():
+    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.55, "uncropped": 0.6})
+    assert exporting.choose_network(metrics, selection) == ("uncropped", 300)
+    assert exporting.choose_network(metrics, selection, excluded=["uncropped"]) == ("wide", 200)
+    with pytest.raises(ValueError, match="no single network among shallow, "):
+        exporting.choose_network(metrics, selection, excluded=["shallow", "wide", "uncropped"])
+
+
 def test_reports_of_two_evaluations_are_an_error():
     metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6})
     del selection["wide"]
@@ -207,7 +215,7 @@ def write_table(directory, protocol, images, faces=42):
 
 @pytest.fixture
 def project(tmp_path):
-    """A project after evaluate: only ``wide`` is there, which is the best and sees framed faces."""
+    """A project after evaluate: only ``wide`` is there, the best that can be served. It sees framed faces."""
     params = load_params(ROOT / "params.yaml")
     protocol = params.export.protocol
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -221,7 +229,7 @@ def project(tmp_path):
     snapshots.write_description(model, network, {"classes": list(NAMES), **about})
     snapshots.write_snapshot(model, network, 200)
     report.mkdir(parents=True)
-    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6, "resnet": 0.4})
+    metrics, selection = evaluation({"shallow": 0.5, "wide": 0.6, "resnet": 0.4, "uncropped": 0.7})
     (report / "metrics.json").write_text(json.dumps(metrics))
     (report / "selection.json").write_text(json.dumps(selection))
     return tmp_path, report, network

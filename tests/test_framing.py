@@ -27,14 +27,14 @@ def centre(picture):
 
 def test_a_face_in_its_place_stays_as_it_is():
     picture = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
-    np.testing.assert_array_equal(FRAMER.align(picture, 48 * MEAN_SHAPE.picture), picture)
+    np.testing.assert_array_equal(FRAMER.crop(picture, 48 * MEAN_SHAPE.picture), picture)
 
 
 @given(scale=st.floats(0.8, 4), shift=st.tuples(st.floats(0, 40), st.floats(0, 40)))
 def test_moved_and_scaled_landmarks_come_back(scale, shift):
     """Seen by a dot at the tip of the nose, landmark 33."""
     landmarks = scale * 48 * MEAN_SHAPE.picture + shift
-    crop = FRAMER.align(draw_dots([landmarks[33]], radius=2 * scale), landmarks)
+    crop = FRAMER.crop(draw_dots([landmarks[33]], radius=2 * scale), landmarks)
     np.testing.assert_allclose(centre(crop), 48 * MEAN_SHAPE.picture[33], atol=0.3)
 
 
@@ -42,7 +42,7 @@ def test_an_open_mouth_stays_open():
     """Alignment would bring the lower lip to its usual place; a frame hardly moves it for one landmark in 68."""
     landmarks = 48 * MEAN_SHAPE.picture
     landmarks[57] += [0, 4]
-    crop = FRAMER.align(draw_dots([landmarks[57]], side=60, radius=1), landmarks)
+    crop = FRAMER.crop(draw_dots([landmarks[57]], side=60, radius=1), landmarks)
     assert centre(crop)[1] - 48 * MEAN_SHAPE.picture[57, 1] > 3
 
 
@@ -51,7 +51,7 @@ def test_a_turned_face_stays_turned():
     turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     landmarks = centred @ turn.T + 100
     picture = draw_dots([landmarks[0], landmarks[16]])  # the two ends of the jaw
-    crop = FRAMER.align(picture, landmarks)
+    crop = FRAMER.crop(picture, landmarks)
     left, right = centre(crop[:, :24]), centre(crop[:, 24:]) + np.array([24, 0])
     angle = np.arctan2(*(right - left)[::-1])
     expected = np.arctan2(*(landmarks[16] - landmarks[0])[::-1])
@@ -60,13 +60,13 @@ def test_a_turned_face_stays_turned():
 
 def test_edges_are_repeated_outside_the_picture():
     picture = np.full((48, 48), 90, np.uint8)
-    assert (FRAMER.align(picture, 30 * MEAN_SHAPE.picture + 40) == 90).all()
+    assert (FRAMER.crop(picture, 30 * MEAN_SHAPE.picture + 40) == 90).all()
 
 
 @pytest.mark.parametrize("size", [32, 96])
 def test_another_size_shows_the_same(size):
     landmarks = 150 * MEAN_SHAPE.picture + 20
-    crop = Framer(size, MEAN_SHAPE).align(draw_dots([landmarks[30]]), landmarks)
+    crop = Framer(size, MEAN_SHAPE).crop(draw_dots([landmarks[30]]), landmarks)
     assert crop.shape == (size, size)
     np.testing.assert_allclose(centre(crop), size * MEAN_SHAPE.picture[30], atol=0.5)
 

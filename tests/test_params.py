@@ -257,7 +257,7 @@ def test_dropped_classes_come_in_the_projects_order(tmp_path):
 
 def test_reports_are_the_blocks_of_evaluate():
     assert tuple(CONTENT["evaluate"]) == REPORTS
-    assert FAMILIES == ("shallow", "wide", "resnet10", "resnet", "preactivation")
+    assert FAMILIES == ("shallow", "wide", "resnet10", "resnet", "preactivation", "uncropped")
 
 
 def test_recipes_of_one_network_do_not_touch_one_another(tmp_path):

@@ -36,7 +36,7 @@ def test_missing_faces_stay_in_their_frame(table):
     np.testing.assert_array_equal(aligned.landmarks, landmarks)
     assert aligned.landmarks.dtype == np.float32
     for crop, picture, marks in zip(aligned.images, table.images, landmarks, strict=True):
-        np.testing.assert_array_equal(crop, aligner.align(picture, marks))
+        np.testing.assert_array_equal(crop, aligner.crop(picture, marks))
     assert list(aligned.faces.columns) == ["row", "emotion", "usage", *ADDED]
     assert aligned.faces[ADDED].to_numpy().tolist() == [
         [True, 1, 0.75, 5, 4, 36, 37],

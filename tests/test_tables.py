@@ -104,6 +104,7 @@ def test_terminal_table_shows_the_same_in_80_columns():
 
 
 CARD = {
+    "preprocessing": {"pictures": "framed"},
     "family": "wide",
     "snapshot": 5500,
     "protocol": "official",
@@ -123,6 +124,7 @@ def test_served_network_is_told_with_its_figures():
     told = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
     assert told["network"] == ["wide, snapshot 5,500, protocol `official`"]
     assert told["file"] == ["`model.onnx`, int8, 1,234,567 bytes, sha256 `0123456789abcdef…`"]
+    assert told["it sees"] == ["framed faces"]
     assert told["accuracy"] == ["61.2 % (95 % interval 60.0–62.5) on 3,737 test faces"]
     assert told["macro-F1"] == ["58.7 %"]
     assert told["expected calibration error"] == ["4.3 %, temperature 1.23"]

@@ -70,7 +70,7 @@ def test_small_picture_gives_the_crop_and_the_answer_of_the_pipeline(model_direc
         faces = detector.detect(drawing)
         assert [face.box for face in found] == [face.box for face in faces]
         for ours, theirs in zip(found, faces, strict=True):
-            crop = cropper.align(drawing, theirs.landmarks)
+            crop = cropper.crop(drawing, theirs.landmarks)
             np.testing.assert_array_equal(ours.crop, crop)
             np.testing.assert_array_equal(ours.landmarks, theirs.landmarks)
             views = np.stack([crop, crop[:, ::-1]])[..., None].astype(np.float32)
@@ -208,6 +208,24 @@ def test_another_template_than_the_packaged_one_is_refused(tmp_path):
     preprocessing["template"][1][0] += 0.001
     write_model(tmp_path, preprocessing=preprocessing)
     with pytest.raises(ValueError, match="template"):
+        Recognizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "complaint"), [("framed", "template is not that"), ("raw", "must be 'aligned' or 'framed', not 'raw'")]
+)
+def test_a_card_of_another_way_of_cropping_is_refused(tmp_path, pictures, complaint):
+    preprocessing = make_card(write_model(tmp_path) / "model.onnx")["preprocessing"]
+    write_model(tmp_path, preprocessing=preprocessing | {"pictures": pictures})
+    with pytest.raises(ValueError, match=complaint):
+        Recognizer.load(tmp_path)
+
+
+def test_a_card_of_an_older_version_is_refused(tmp_path):
+    preprocessing = make_card(write_model(tmp_path) / "model.onnx")["preprocessing"]
+    del preprocessing["pictures"]
+    write_model(tmp_path, preprocessing=preprocessing)
+    with pytest.raises(ValueError, match="no proper 'pictures': run `dvc pull "):
         Recognizer.load(tmp_path)
 
 
