@@ -59,7 +59,7 @@ def test_preprocessing_describes_the_input(align, pictures, settings):
     preprocessing = describe_preprocessing(pictures, align, load_mean_shape())
     shape = {"shape": ["faces", 48, 48, 1], "dtype": "float32"}
     assert preprocessing["input"] == {"name": "pixels", "gray_levels": [0, 255], **shape}
-    assert preprocessing["border"] == "replicate"
+    assert (preprocessing["pictures"], preprocessing["border"]) == (pictures, "replicate")
     settings = settings | {"passes", "landmark_enlargement"}
     assert set(preprocessing) == settings | {"border", "input", "pictures", "landmarks", "template"}
     assert {key: preprocessing[key] for key in settings} == align.model_dump(include=settings)
