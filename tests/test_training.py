@@ -31,6 +31,7 @@ SIZE = 24
 CLASSES = ("angry", "fear", "happy", "sad", "surprise", "neutral")
 NO_AUGMENTATION = Augmentation(flip=0.0, shift=0.0, rotation=0.0, scale=0.0, contrast=0.0, cutout=0, mixup=0.0)
 PLAIN = Recipe(
+    pictures="aligned",
     iterations=6,
     snapshot_every=6,
     validate_every=3,
@@ -47,6 +48,7 @@ PLAIN = Recipe(
     seed=3,
 )
 EVERYTHING = Recipe(
+    pictures="framed",
     iterations=12,
     snapshot_every=6,
     validate_every=3,
