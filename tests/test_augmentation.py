@@ -134,6 +134,12 @@ def test_flip_comes_as_often_as_asked_and_leaves_the_others_alone():
     assert 0.18 < mirrored.mean() < 0.32  # three standard deviations around 0.25
 
 
+def test_flips_alone_are_what_warping_makes_of_them():
+    images, _ = batch(60)
+    warped = vary(images, flip=0.5, rotation=1e-9)[0]  # which turns nothing, but takes the way of all other moves
+    np.testing.assert_array_equal(vary(images, flip=0.5)[0], warped)
+
+
 def test_shift_moves_every_way_up_to_its_limit():
     matrices, shifts = measured_moves(300, shift=5.0)
     np.testing.assert_allclose(matrices, np.broadcast_to(np.eye(2), matrices.shape), atol=0.02)
@@ -223,7 +229,7 @@ def test_cutout_changes_nothing_else():
 def test_contrast_moves_gain_and_brightness_up_to_its_limit():
     strength = 0.3
     columns = np.arange(104, 152, dtype=np.uint8)  # so near the middle that nothing is clipped
-    images = np.broadcast_to(columns, (500, 48, 48))
+    images = np.tile(columns, (500, 48, 1))
     varied, _ = vary(images, contrast=strength)
     gain = (varied[:, 0, -1].astype(float) - varied[:, 0, 0]) / 47
     brightness = varied.mean(axis=(1, 2)) - images.mean(axis=(1, 2))
@@ -232,6 +238,17 @@ def test_contrast_moves_gain_and_brightness_up_to_its_limit():
     assert brightness.min() == pytest.approx(-128 * strength, abs=2)
     assert brightness.max() == pytest.approx(128 * strength, abs=2)
     assert (np.diff(varied.astype(int), axis=2) >= 0).all()  # the order of the gray levels stays
+
+
+@pytest.mark.parametrize("strength", [0.2, 0.9])
+def test_contrast_computes_each_pixel_from_the_mean_of_its_picture(strength):
+    images, _ = batch(30)
+    generator = np.random.default_rng(3)
+    gain, shift = generator.uniform(1 - strength, 1 + strength, 30), generator.uniform(-strength, strength, 30)
+    mean = images.mean(axis=(1, 2), keepdims=True)
+    wanted = (images - mean) * gain[:, None, None] + mean + 128 * shift[:, None, None]
+    varied, _ = vary(images, contrast=strength, seed=3)
+    assert np.abs(varied - wanted.clip(0, 255)).max() <= 0.501  # rounded to the nearest gray level
 
 
 def test_strong_contrast_stops_at_black_and_white():
