@@ -12,12 +12,12 @@ import pandas as pd
 
 from facial_expression import snapshots
 from facial_expression.networks import resnet34
-from facial_expression.params import Recipe
+from facial_expression.params import ResidualRecipe
 from facial_expression.training import train
 
 
 def train_grown(
-    network: keras.Model, recipe: Recipe, shallower: str | Path, description: dict | None = None, **arguments
+    network: keras.Model, recipe: ResidualRecipe, shallower: str | Path, description: dict | None = None, **arguments
 ) -> pd.DataFrame:
     """Train ResNet-34 from what a shallower network knows, and write it as a model directory.
 
@@ -33,12 +33,20 @@ def train_grown(
 
     Raises:
         FileNotFoundError: the shallower network has no snapshot.
-        ValueError: it has other inputs or outputs.
+        ValueError: it has other inputs or outputs, or learned from other pictures or at another resolution than the
+            recipe says.
     """
     iteration = snapshots.list_snapshots(shallower)[-1]
     start = snapshots.load_network(shallower)
     if (start.input_shape, start.output_shape) != (network.input_shape, network.output_shape):
         raise ValueError(f"{shallower} is a network for other pictures or classes: train it anew with `dvc repro`")
+    learned = snapshots.read_description(shallower)["recipe"]
+    for key in ("pictures", "stem_pool"):
+        if learned[key] != getattr(recipe, key):
+            raise ValueError(
+                f"{shallower} was trained with {key}: {learned[key]}, what grows from it says {getattr(recipe, key)}: "
+                "give both recipes in params.yaml the same"
+            )
     snapshots.load_snapshot(start, shallower, iteration)
     resnet34.grow(start, network)
     weights = snapshots.snapshot_path(shallower, iteration).read_bytes()

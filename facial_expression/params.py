@@ -133,14 +133,32 @@ class Recipe(Block):
             raise ValueError("warmup must be below iterations")
         return self
 
+    @property
+    def architecture(self) -> dict[str, bool]:
+        """What the network's ``build`` takes beside the number of classes and the size of the pictures."""
+        return {}
 
-class GrowingRecipe(Recipe):
+
+class ResidualRecipe(Recipe):
+    stem_pool: bool
+
+    @property
+    def architecture(self) -> dict[str, bool]:
+        return {"stem_pool": self.stem_pool}
+
+
+class GrowingRecipe(ResidualRecipe):
     grow: bool
 
 
 class RecipeByProtocol(Block):
     published: Recipe
     official: Recipe
+
+
+class ResidualRecipeByProtocol(Block):
+    published: ResidualRecipe
+    official: ResidualRecipe
 
 
 class GrowingRecipeByProtocol(Block):
@@ -192,7 +210,7 @@ class Params(Block):
     filter_classes: FilterClasses
     train_shallow: RecipeByProtocol
     train_wide: RecipeByProtocol
-    train_resnet10: RecipeByProtocol
+    train_resnet10: ResidualRecipeByProtocol
     train_resnet: GrowingRecipeByProtocol
     train_preactivation: RecipeByProtocol
     train_uncropped: RecipeByProtocol

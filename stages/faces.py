@@ -6,10 +6,10 @@ FACES = "data/filtered"
 
 
 def read_faces(pictures: str) -> FaceTable:
-    """The filtered face table with the pictures of data/aligned/ or data/framed/.
+    """The filtered face table with the pictures of data/aligned/, data/framed/ or data/decoded/.
 
     Args:
-        pictures: ``aligned`` or ``framed``.
+        pictures: ``aligned``, ``framed`` or ``decoded``.
 
     Raises:
         FileNotFoundError, ValueError: as :func:`facial_expression.facetable.read_face_table`.

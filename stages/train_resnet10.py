@@ -6,7 +6,8 @@ reads   the filtered face table and the one that ``pictures`` names, the blocks 
         params.yaml
 writes  models/PROTOCOL/resnet10/, reports/PROTOCOL/history_resnet10.csv
 
-A core without AVX-512 trains 150 images a second, one with it 350 to 450. README.md shows the figures to expect.
+A core with AVX-512 trains 350 to 450 images a second, and 150 to 200 where the recipe leaves out the pooling in the
+stem; one without it half as many or fewer. README.md shows the figures to expect.
 `--time-budget MINUTES` ends training early. An interrupted run goes on from .checkpoints/ when it is started again.
 """
 

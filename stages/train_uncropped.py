@@ -6,10 +6,10 @@ reads   the filtered face table and the one that ``pictures`` names, the blocks 
         of params.yaml
 writes  models/PROTOCOL/uncropped/, reports/PROTOCOL/history_uncropped.csv
 
-It is there for the ensemble: it errs on other faces than the rest, and less on those that dlib does not find. It is not
-served, since a photo is not cut like a picture of FER2013. A core without AVX-512 trains 160 to 240 images a second,
-one with it 350 to 650. README.md shows the figures to expect. `--time-budget MINUTES` ends training early. An
-interrupted run goes on from .checkpoints/ when it is started again.
+It is there for the ensemble: it errs on other faces than the rest. It is not served, since a photo is not cut like a
+picture of FER2013. A core without AVX-512 trains 160 to 240 images a second, one with it 350 to 650. README.md shows
+the figures to expect. `--time-budget MINUTES` ends training early. An interrupted run goes on from .checkpoints/ when
+it is started again.
 """
 
 from facial_expression.networks import preactivation

@@ -16,12 +16,13 @@ from facial_expression.training import train
 from stages.faces import read_faces
 
 
-def main(family: str, build: Callable[[int, int], keras.Model], train: Callable[..., pd.DataFrame] = train) -> None:
+def main(family: str, build: Callable[..., keras.Model], train: Callable[..., pd.DataFrame] = train) -> None:
     """Train one family of networks under the protocol that the command line names.
 
     Args:
         family: its name in ``params.yaml`` and of its outputs.
-        build: the network, from number of classes and side of the pictures in pixels.
+        build: the network, from number of classes, side of the pictures in pixels, and what the recipe says of its
+            architecture.
         train: how to train it; called as :func:`facial_expression.training.train` is.
     """
     parser = argparse.ArgumentParser(description=f"Train the {family} network")
@@ -45,7 +46,7 @@ def _train(build, train, params: Params, recipe: Recipe, protocol: str, family: 
     runtime.prepare(params.runtime, recipe.seed)
     table = read_faces(recipe.pictures).under(protocol)
     return train(
-        build(len(table.classes), table.images.shape[1]),
+        build(len(table.classes), table.images.shape[1], **recipe.architecture),
         recipe,
         table.classes,
         training=table.part(protocol, "training"),

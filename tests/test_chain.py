@@ -138,6 +138,13 @@ def test_a_network_sees_the_pictures_that_its_recipe_names(chain, protocol, fami
     assert history["validation_loss"].iloc[-1] == pytest.approx(loss, abs=1e-4)
 
 
+@pytest.mark.parametrize(("protocol", "stem_pool"), [("published", True), ("official", False)])
+def test_a_network_is_built_as_its_recipe_says(chain, protocol, stem_pool):
+    for family in ("resnet10", "resnet"):
+        layers = [layer.name for layer in snapshots.load_network(chain / "models" / protocol / family).layers]
+        assert ("stem_pool" in layers) == stem_pool
+
+
 def test_framed_faces_are_the_decoded_ones_moved_and_scaled(chain):
     decoded, framed = (read_face_table(chain / "data" / name) for name in ("decoded", "framed"))
     missed = ~framed.faces["detected"].to_numpy()

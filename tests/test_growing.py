@@ -21,11 +21,10 @@ from test_training import train as train_plain
 
 from facial_expression import growing, snapshots, training
 from facial_expression.networks import resnet10, resnet34
-from facial_expression.params import Recipe
+from facial_expression.params import ResidualRecipe
 
-RECIPE = Recipe.model_validate(
-    EVERYTHING.model_dump() | {"iterations": 4, "snapshot_every": 2, "validate_every": 2, "warmup": 1}
-)
+SHORT = {"iterations": 4, "snapshot_every": 2, "validate_every": 2, "warmup": 1}
+RECIPE = ResidualRecipe.model_validate(EVERYTHING.model_dump() | SHORT | {"stem_pool": False})
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -39,7 +38,11 @@ def quick_networks():
 
 
 def build(classes, size):
-    return resnet34.build(classes, size, (2, 1, 1, 2))
+    return resnet34.build(classes, size, **RECIPE.architecture, blocks=(2, 1, 1, 2))
+
+
+def build_shallower(classes, size):
+    return resnet10.build(classes, size, **RECIPE.architecture)
 
 
 def train(where, shallower, recipe=RECIPE, build=build):
@@ -51,7 +54,7 @@ def train(where, shallower, recipe=RECIPE, build=build):
 
 
 def train_shallower(where, seed):
-    train_plain(where, RECIPE.model_copy(update={"seed": seed}), resnet10.build)
+    train_plain(where, RECIPE.model_copy(update={"seed": seed}), build_shallower)
     return where
 
 
@@ -68,7 +71,7 @@ def reference(tmp_path_factory, shallower):
 
 
 def test_grown_network_computes_what_the_shallower_one_computes():
-    shallower = resnet10.build(len(CLASSES), SIZE)
+    shallower = build_shallower(len(CLASSES), SIZE)
     shallower(TRAINING.images[:40, ..., None], training=True)  # statistics and scales of their own
     shallower.get_layer("stage_2_block_1_first_normalisation").gamma.assign(np.linspace(0.5, 2, 8))
     network = build(len(CLASSES), SIZE)
@@ -80,7 +83,7 @@ def test_grown_network_computes_what_the_shallower_one_computes():
 
 def test_further_blocks_can_learn_although_they_begin_as_identity():
     network = build(len(CLASSES), SIZE)
-    resnet34.grow(resnet10.build(len(CLASSES), SIZE), network)
+    resnet34.grow(build_shallower(len(CLASSES), SIZE), network)
     network.compile(optimizer=keras.optimizers.SGD(0.1), loss="categorical_crossentropy")
     kernel = network.get_layer("stage_1_block_2_second_convolution").kernel
     before = keras.ops.convert_to_numpy(kernel)
@@ -140,6 +143,13 @@ def test_what_grew_from_another_network_is_not_continued(tmp_path, shallower, re
 def test_network_for_other_pictures_or_classes_is_refused(tmp_path, shallower, classes, size):
     with pytest.raises(ValueError, match="is a network for other pictures or classes: train it anew"):
         train(tmp_path, shallower, build=lambda *_: build(classes, size))
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("key", "before", "now"), [("pictures", "framed", "aligned"), ("stem_pool", False, True)])
+def test_network_that_learned_from_what_the_recipe_does_not_say_is_refused(tmp_path, shallower, key, before, now):
+    with pytest.raises(ValueError, match=f"was trained with {key}: {before}, what grows from it says {now}: give both"):
+        train(tmp_path, shallower, RECIPE.model_copy(update={key: now}))
     assert not any(tmp_path.iterdir())
 
 

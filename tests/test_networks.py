@@ -153,9 +153,19 @@ def test_resnet10_lacks_the_further_layers_of_resnet34_alone():
         assert [weight.shape for weight in layer.weights] == shapes[layer.name]
 
 
+@pytest.mark.parametrize(("name", "counts"), [("resnet10", [1, 1, 1, 1]), ("resnet34", [3, 4, 6, 3])])
+def test_resnet_without_pooling_in_the_stem_has_twice_the_resolution_and_the_same_weights(name, counts):
+    network, pooled = MODULES[name].build(6, 48, stem_pool=False), built(name)
+    places = [(24, 24, 64), (12, 12, 128), (6, 6, 256), (3, 3, 512)]
+    sums = [place for place, count in zip(places, counts, strict=True) for _ in range(count)]
+    assert output_shapes(network, keras.layers.Add) == sums
+    assert [weight.path for weight in network.weights] == [weight.path for weight in pooled.weights]
+    assert [weight.shape for weight in network.weights] == [weight.shape for weight in pooled.weights]
+
+
 def test_resnet_of_fewer_stages_is_refused():
     with pytest.raises(ValueError, match="shorter"):
-        resnet34.build(6, 48, (1, 1, 1))
+        resnet34.build(6, 48, blocks=(1, 1, 1))
 
 
 @pytest.mark.parametrize("name", PLAIN)

@@ -86,6 +86,11 @@ def test_parameters_cannot_change_after_reading():
             "allowed here are flip, shift, rotation, scale, contrast, cutout, mixup",
         ),
         (
+            "train_wide__official__stem_pool",
+            True,
+            "train_wide.official.stem_pool: unknown key; allowed here are pictures, iterations, ",
+        ),
+        (
             "train_wide__published__grow",
             True,
             "train_wide.published.grow: unknown key; allowed here are pictures, iterations, ",
@@ -97,6 +102,8 @@ def test_parameters_cannot_change_after_reading():
         ("evaluate__seven__seed", MISSING, "evaluate.seven.seed: missing"),
         ("train_wide__official__time_budget", MISSING, "train_wide.official.time_budget: missing"),
         ("train_resnet__official__grow", MISSING, "train_resnet.official.grow: missing"),
+        ("train_resnet10__official__stem_pool", MISSING, "train_resnet10.official.stem_pool: missing"),
+        ("train_resnet__published__stem_pool", MISSING, "train_resnet.published.stem_pool: missing"),
         ("evaluate__seven", MISSING, "evaluate.seven: missing"),
         ("align__passes__2__border", MISSING, "align.passes.2.border: missing"),
         ("train_resnet__published__augmentation__mixup", MISSING, "train_resnet.published.augmentation.mixup: missing"),

@@ -1,6 +1,7 @@
 """What the stages share, and that dvc.yaml names every family wherever one is wanted."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,18 +9,20 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.facetable import FaceTable, write_face_table
+from facial_expression.facetable import FaceTable, read_face_table, write_face_table
+from facial_expression.mean_shape import load_mean_shape
 from facial_expression.params import FAMILIES
+from stages import frame
 from stages.faces import read_faces
 from stages.trained import pictures_of
 
 ROOT = Path(__file__).parents[1]
 
 
-def write_table(directory, rows, level, **columns):
+def write_table(directory, rows, level, size=4, landmarks=None, **columns):
     faces = pd.DataFrame({"row": rows, "emotion": "happy", "usage": "Training"} | columns)
-    images = np.stack([np.full((4, 4), level + row, np.uint8) for row in rows])
-    write_face_table(directory, FaceTable(images, faces))
+    images = np.stack([np.full((size, size), level + row, np.uint8) for row in rows])
+    write_face_table(directory, FaceTable(images, faces, landmarks))
 
 
 def test_filtered_faces_are_shown_in_the_pictures_of_another_table(tmp_path, monkeypatch):
@@ -29,6 +32,21 @@ def test_filtered_faces_are_shown_in_the_pictures_of_another_table(tmp_path, mon
     faces = read_faces("framed")
     assert faces.images[:, 0, 0].tolist() == [100, 102, 103]
     assert faces.faces["official"].tolist() == ["training", "test", "none"]
+
+
+def test_frames_are_made_of_the_faces_that_alignment_kept(tmp_path, monkeypatch, capsys):
+    """Under ``align.missing: drop`` these are fewer than were decoded."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_table("data/decoded", [0, 1, 2, 3], 50, size=48)
+    landmarks = np.repeat(48 * load_mean_shape().picture[None], 2, axis=0).astype(np.float32)
+    write_table("data/aligned", [1, 3], 0, size=48, landmarks=landmarks, detected=[True, True])
+    frame.main()
+    assert "framed 2 faces" in capsys.readouterr().out
+    framed = read_face_table("data/framed")
+    assert framed.faces["row"].tolist() == [1, 3]
+    assert framed.images.shape == (2, 48, 48)
+    assert (framed.images == np.uint8([51, 53])[:, None, None]).all()
 
 
 def test_a_network_tells_what_it_saw(tmp_path):

@@ -10,21 +10,24 @@ FILTERS = (64, 128, 256, 512)
 BLOCKS = (3, 4, 6, 3)
 
 
-def build(classes: int, size: int = 48, blocks: tuple[int, int, int, int] = BLOCKS) -> Model:
+def build(classes: int, size: int = 48, stem_pool: bool = True, blocks: tuple[int, int, int, int] = BLOCKS) -> Model:
     """The network for ``classes`` emotions and pictures of ``size`` pixels, with weights from Keras's global seed.
 
-    21.3 million parameters; the last feature map of a 48-pixel picture is 2x2.
+    21.3 million parameters. Of a 48-pixel picture the four stages see 12x12, 6x6, 3x3 and 2x2 places; without the
+    pooling in the stem, which was made for pictures of 224 pixels, they see 24x24 to 3x3.
 
     Args:
         classes: number of emotions.
         size: side of the input pictures in pixels.
+        stem_pool: whether max-pooling follows the first convolution, as in the paper.
         blocks: number of basic blocks in each of the four stages, at least 1.
     """
     pixels = Input((size, size, 1), name="pixels")
     features = layers.Rescaling(1 / 255, name="scale")(pixels)
     features = _convolution(features, 64, 7, 2, "stem")
     features = layers.ReLU(name="stem_relu")(features)
-    features = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(features)
+    if stem_pool:
+        features = layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(features)
     for stage, (filters, count) in enumerate(zip(FILTERS, blocks, strict=True), start=1):
         for block in range(1, count + 1):
             stride = 2 if stage > 1 and block == 1 else 1
