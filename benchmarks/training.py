@@ -7,13 +7,14 @@ Run from the repository root::
     python -m benchmarks.training --backend jax --precision mixed_bfloat16    # on a GPU
 
 Both ways train the same network on the same random faces with the same optimizer, each in a process of its own, in
-turn, so that both meet the same noise, and with all cores. Ours gets its batches as training does, augmented as the
-recipe of the official protocol says, and with deterministic operations; the default leaves everything to the libraries
-and has its faces in memory. A process reports the median time of a step after the first few. *Feeding* is what a step
-gains when its batches were made in advance: spells of both kinds take turns. *Making a batch* is the time that takes,
-most of it beside the step before; both as fractions of a step. The matrix rate is what a product of two large matrices
-reaches on the same device in the same precision; its fraction counts the multiplications and additions of convolutions
-and dense layers three times (forward, gradients of features and of weights).
+turn, so that both meet the same noise, and with all cores. The recipe of the official protocol says how the network is
+built. Ours gets its batches as training does, augmented as that recipe says, and with deterministic operations; the
+default leaves everything to the libraries and has its faces in memory. A process reports the median time of a step
+after the first few. *Feeding* is what a step gains when its batches were made in advance: spells of both kinds take
+turns. *Making a batch* is the time that takes, most of it beside the step before; both as fractions of a step. The
+matrix rate is what a product of two large matrices reaches on the same device in the same precision; its fraction
+counts the multiplications and additions of convolutions and dense layers three times (forward, gradients of features
+and of weights).
 """
 
 import argparse
@@ -101,7 +102,7 @@ def measure(way: str, name: str, precision: str) -> dict:
         here = {"backend": keras.backend.backend(), "onednn": 1, "threads": 0}
         runtime.prepare(params.runtime.model_copy(update=here), seed=1)
     modules = (shallow, wide, resnet10, resnet34, preactivation)
-    network = dict(zip(NETWORKS, modules, strict=True))[name].build(CLASSES, SIZE)
+    network = dict(zip(NETWORKS, modules, strict=True))[name].build(CLASSES, SIZE, **recipe.architecture)
     network.compile(training.make_optimizer(recipe), "categorical_crossentropy", metrics=["accuracy"])
     steps = WARM_UP + NETWORKS[name]
     random = np.random.default_rng(0)

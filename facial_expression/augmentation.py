@@ -37,13 +37,13 @@ def augment(
 
 
 def _move(images, settings: Augmentation, generator) -> np.ndarray:
-    """Flip, shift, rotate and scale in one affine warp per image."""
+    """Flip, shift, rotate and scale: one affine warp per image, unless flips are all."""
     count, size = len(images), images.shape[1]
     angle = np.radians(generator.uniform(-settings.rotation, settings.rotation, count))
     scale = 1 + generator.uniform(-settings.scale, settings.scale, count)
     mirrored = generator.random(count) < settings.flip
     shift = generator.uniform(-settings.shift, settings.shift, (count, 2))
-    if not (settings.shift or settings.rotation or settings.scale):  # a tenth of a warp's time
+    if not (settings.shift or settings.rotation or settings.scale):
         moved = images.copy()
         moved[mirrored] = images[mirrored, :, ::-1]
         return moved
@@ -53,7 +53,7 @@ def _move(images, settings: Augmentation, generator) -> np.ndarray:
     center = np.full(2, (size - 1) / 2)
     offset = center + shift - linear @ center
     warps = np.concatenate([linear, offset[..., None]], axis=-1)
-    moved = np.empty_like(images)
+    moved = np.empty(images.shape, np.uint8)
     for image, warp, target in zip(images, warps, moved, strict=True):
         cv2.warpAffine(image, warp, (size, size), target, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return moved
@@ -66,7 +66,7 @@ def _change_contrast(images, strength: float, generator) -> np.ndarray:
     mean = images.mean(axis=(1, 2), dtype=np.float32)[:, None]
     # One table of 256 gray levels per image instead of arithmetic on each of its pixels.
     tables = np.clip(np.rint((np.arange(256, dtype=np.float32) - mean) * gain + mean + shift), 0, 255).astype(np.uint8)
-    changed = np.empty_like(images)
+    changed = np.empty(images.shape, np.uint8)
     for image, table, target in zip(images, tables, changed, strict=True):
         cv2.LUT(image, table, target)
     return changed

@@ -1,4 +1,4 @@
-"""Training ResNet-34 by growing it: out of a trained network of ten layers, which cost a quarter per picture.
+"""Training ResNet-34 by growing it: out of a trained network of ten layers, which cost a quarter per picture or less.
 
 Where time is short, a deep network learns most of what it knows while it is still shallow (Gong et al., "Efficient
 Training of BERT by Progressively Stacking", ICML 2019, measure the same for transformers).
@@ -42,10 +42,10 @@ def train_grown(
         raise ValueError(f"{shallower} is a network for other pictures or classes: train it anew with `dvc repro`")
     learned = snapshots.read_description(shallower)["recipe"]
     for key in ("pictures", "stem_pool"):
-        if learned[key] != getattr(recipe, key):
+        if learned.get(key) != getattr(recipe, key):
             raise ValueError(
-                f"{shallower} was trained with {key}: {learned[key]}, what grows from it says {getattr(recipe, key)}: "
-                "give both recipes in params.yaml the same"
+                f"{shallower} was trained with {key}: {learned.get(key)}, what grows from it asks for "
+                f"{getattr(recipe, key)}: train it anew with `dvc repro`"
             )
     snapshots.load_snapshot(start, shallower, iteration)
     resnet34.grow(start, network)

@@ -218,6 +218,18 @@ class Params(Block):
     evaluate: Evaluations
     export: Export
 
+    @model_validator(mode="after")
+    def _what_grows_sees_what_it_grew_from_saw(self):
+        for protocol in RecipeByProtocol.model_fields:
+            grown, shallower = getattr(self.train_resnet, protocol), getattr(self.train_resnet10, protocol)
+            for key in ("pictures", "stem_pool"):
+                if grown.grow and getattr(grown, key) != getattr(shallower, key):
+                    raise ValueError(
+                        f"train_resnet.{protocol} grows from train_resnet10.{protocol}: "
+                        f"{key} must be the same in both, or grow false"
+                    )
+        return self
+
 
 FAMILIES = tuple(name.removeprefix("train_") for name in Params.model_fields if name.startswith("train_"))
 """The names of the networks, in the order of every table."""

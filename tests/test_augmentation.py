@@ -134,10 +134,18 @@ def test_flip_comes_as_often_as_asked_and_leaves_the_others_alone():
     assert 0.18 < mirrored.mean() < 0.32  # three standard deviations around 0.25
 
 
-def test_flips_alone_are_what_warping_makes_of_them():
-    images, _ = batch(60)
+@pytest.mark.parametrize("size", [24, 47, 48, 96])
+def test_flips_alone_are_what_warping_makes_of_them(size):
+    images, _ = batch(60, size)
     warped = vary(images, flip=0.5, rotation=1e-9)[0]  # which turns nothing, but takes the way of all other moves
     np.testing.assert_array_equal(vary(images, flip=0.5)[0], warped)
+
+
+@pytest.mark.parametrize("name", ["flip", "rotation", "contrast"])
+def test_pictures_in_another_order_in_memory_are_varied_alike(name):
+    images = batch()[0].transpose(0, 2, 1)
+    strengths = {name: EVERYTHING[name]}
+    np.testing.assert_array_equal(vary(images, **strengths)[0], vary(images.copy("C"), **strengths)[0])
 
 
 def test_shift_moves_every_way_up_to_its_limit():
@@ -229,7 +237,7 @@ def test_cutout_changes_nothing_else():
 def test_contrast_moves_gain_and_brightness_up_to_its_limit():
     strength = 0.3
     columns = np.arange(104, 152, dtype=np.uint8)  # so near the middle that nothing is clipped
-    images = np.tile(columns, (500, 48, 1))
+    images = np.broadcast_to(columns, (500, 48, 48))
     varied, _ = vary(images, contrast=strength)
     gain = (varied[:, 0, -1].astype(float) - varied[:, 0, 0]) / 47
     brightness = varied.mean(axis=(1, 2)) - images.mean(axis=(1, 2))

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import shutil
 
 import keras
 import numpy as np
@@ -70,11 +71,12 @@ def reference(tmp_path_factory, shallower):
     return history, content(where)
 
 
-def test_grown_network_computes_what_the_shallower_one_computes():
-    shallower = build_shallower(len(CLASSES), SIZE)
+@pytest.mark.parametrize("stem_pool", [False, True])
+def test_grown_network_computes_what_the_shallower_one_computes(stem_pool):
+    shallower = resnet10.build(len(CLASSES), SIZE, stem_pool=stem_pool)
     shallower(TRAINING.images[:40, ..., None], training=True)  # statistics and scales of their own
     shallower.get_layer("stage_2_block_1_first_normalisation").gamma.assign(np.linspace(0.5, 2, 8))
-    network = build(len(CLASSES), SIZE)
+    network = resnet34.build(len(CLASSES), SIZE, stem_pool=stem_pool, blocks=(2, 1, 1, 2))
     before = snapshots.predict(shallower, VALIDATION.images)
     assert np.abs(snapshots.predict(network, VALIDATION.images) - before).max() > 1e-3
     resnet34.grow(shallower, network)
@@ -148,9 +150,17 @@ def test_network_for_other_pictures_or_classes_is_refused(tmp_path, shallower, c
 
 @pytest.mark.parametrize(("key", "before", "now"), [("pictures", "framed", "aligned"), ("stem_pool", False, True)])
 def test_network_that_learned_from_what_the_recipe_does_not_say_is_refused(tmp_path, shallower, key, before, now):
-    with pytest.raises(ValueError, match=f"was trained with {key}: {before}, what grows from it says {now}: give both"):
+    with pytest.raises(ValueError, match=f"was trained with {key}: {before}, what grows from it asks for {now}: train"):
         train(tmp_path, shallower, RECIPE.model_copy(update={key: now}))
     assert not any(tmp_path.iterdir())
+
+
+def test_network_that_does_not_say_what_it_learned_from_is_refused(tmp_path, shallower):
+    shutil.copytree(shallower / "model", tmp_path / "before" / "model")
+    recipe = tmp_path / "before/model/recipe.json"
+    recipe.write_text(recipe.read_text().replace("stem_pool", "pool"))
+    with pytest.raises(ValueError, match="was trained with stem_pool: None"):
+        train(tmp_path / "after", tmp_path / "before")
 
 
 def test_network_without_a_snapshot_is_refused(tmp_path):

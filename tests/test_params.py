@@ -117,6 +117,17 @@ def test_parameters_cannot_change_after_reading():
             "train_wide.published.augmentation: must be a block of the keys flip, shift, rotation, scale, contrast, "
             "cutout, mixup, not 0.5",
         ),
+        # what does not go together
+        (
+            "train_resnet__official__stem_pool",
+            True,
+            "the whole file: train_resnet.official grows from train_resnet10.official: stem_pool must be the same in ",
+        ),
+        (
+            "train_resnet10__published__pictures",
+            "framed",
+            "the whole file: train_resnet.published grows from train_resnet10.published: pictures must be the same in ",
+        ),
         # wrong types
         ("train_resnet__official__grow", 1, "train_resnet.official.grow: must be a valid boolean, not 1"),
         ("predict__official__flip", 1, "predict.official.flip: must be a valid boolean, not 1"),
@@ -254,6 +265,18 @@ def test_allowed_at_the_edge(tmp_path, name, value):
     for key in name.split("__"):
         read = read[key]
     assert read == value
+
+
+def test_what_does_not_grow_may_see_other_pictures(tmp_path):
+    params = load_changed(tmp_path, train_resnet__official__grow=False, train_resnet__official__pictures="aligned")
+    assert params.train_resnet.official.pictures != params.train_resnet10.official.pictures
+
+
+def test_a_recipe_says_how_its_network_is_built():
+    params = load_params(COMMITTED)
+    for family in FAMILIES:
+        recipe = getattr(params, f"train_{family}").official
+        assert recipe.architecture == ({"stem_pool": recipe.stem_pool} if "resnet" in family else {})
 
 
 def test_dropped_classes_come_in_the_projects_order(tmp_path):

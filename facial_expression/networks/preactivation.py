@@ -1,4 +1,5 @@
-"""A residual network that is narrow and keeps small details: half the filters of ResNet-10, at twice its resolution.
+"""A residual network that is narrow and keeps small details: half the filters of ResNet-10, at twice the
+resolution that it has in its paper.
 
 Its blocks normalise and rectify before each convolution (He et al., "Identity Mappings in Deep Residual Networks",
 ECCV 2016, figure 4e), so that the sums of the shortcuts stay untouched.

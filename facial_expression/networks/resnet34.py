@@ -10,7 +10,7 @@ FILTERS = (64, 128, 256, 512)
 BLOCKS = (3, 4, 6, 3)
 
 
-def build(classes: int, size: int = 48, stem_pool: bool = True, blocks: tuple[int, int, int, int] = BLOCKS) -> Model:
+def build(classes: int, size: int = 48, *, stem_pool: bool = True, blocks: tuple[int, int, int, int] = BLOCKS) -> Model:
     """The network for ``classes`` emotions and pictures of ``size`` pixels, with weights from Keras's global seed.
 
     21.3 million parameters. Of a 48-pixel picture the four stages see 12x12, 6x6, 3x3 and 2x2 places; without the
@@ -46,7 +46,7 @@ def grow(shallower: Model, network: Model) -> None:
 
     Args:
         shallower: what :func:`build` returned for fewer blocks, trained.
-        network: what it returned for more blocks, and the same classes and size; changed in place.
+        network: what it returned for more blocks, and else the same; changed in place.
     """
     known = {layer.name: layer for layer in shallower.layers}
     for layer in network.layers:
