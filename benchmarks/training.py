@@ -31,9 +31,9 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
-NETWORKS = {"shallow": 40, "wide": 25, "resnet10": 15, "resnet": 8, "preactivation": 15}
-"""Network -> timed steps."""
-WARM_UP, SPELLS = 3, 3
+NETWORKS = {"shallow": (40, 21), "wide": (25, 9), "resnet10": (8, 7), "resnet": (4, 3), "preactivation": (15, 15)}
+"""Network -> timed steps of a spell, spells of either kind."""
+WARM_UP = 3
 READ_AHEAD = 20  # batches that Keras may take beyond its steps
 BATCH = 100
 SIZE = 48
@@ -104,7 +104,8 @@ def measure(way: str, name: str, precision: str) -> dict:
     modules = (shallow, wide, resnet10, resnet34, preactivation)
     network = dict(zip(NETWORKS, modules, strict=True))[name].build(CLASSES, SIZE, **recipe.architecture)
     network.compile(training.make_optimizer(recipe), "categorical_crossentropy", metrics=["accuracy"])
-    steps = WARM_UP + NETWORKS[name]
+    steps, spells = NETWORKS[name]
+    steps += WARM_UP
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (BATCH * steps, SIZE, SIZE), dtype=np.uint8)
     labels = random.integers(0, CLASSES, BATCH * steps)
@@ -113,7 +114,9 @@ def measure(way: str, name: str, precision: str) -> dict:
     feeding, making = 0.0, 0.0
     if way == "ours":
         faces = LabelledImages(images, labels, labels)
-        step, feeding, making = time_feeding(network, lambda: training.batches(faces, targets, recipe), clock, steps)
+        step, feeding, making = time_feeding(
+            network, lambda: training.batches(faces, targets, recipe), clock, steps, spells
+        )
     else:
         network.fit(images[..., None], targets[labels], batch_size=BATCH, callbacks=[clock], verbose=0)
         step = clock.step()
@@ -126,19 +129,26 @@ def measure(way: str, name: str, precision: str) -> dict:
     }
 
 
-def time_feeding(network, make_batches, clock, steps: int) -> tuple[float, float, float]:
-    """Seconds of a step, by what fraction ready-made batches shorten it, and what fraction making a batch takes."""
-    fed, ready = [], []
-    for _ in range(SPELLS):
-        network.fit(make_batches(), steps_per_epoch=steps, callbacks=[clock], verbose=0)
-        fed.append(clock.step())
+def time_feeding(network, make_batches, clock, steps: int, spells: int) -> tuple[float, float, float]:
+    """Seconds of a step, by what fraction ready-made batches shorten it, and what fraction making a batch takes.
+
+    A spell with ready-made batches is compared with the one just before it, so that both meet the same noise.
+    """
+    fed, gains, making = [], [], []
+    for _ in range(spells):
         started = time.perf_counter()
         prepared = list(itertools.islice(make_batches(), steps + READ_AHEAD))
-        making = (time.perf_counter() - started) / len(prepared)
-        network.fit((batch for batch in prepared), steps_per_epoch=steps, callbacks=[clock], verbose=0)
-        ready.append(clock.step())
+        making.append((time.perf_counter() - started) / len(prepared))
+        fed.append(time_spell(network, make_batches(), clock, steps))
+        gains.append(1 - time_spell(network, (batch for batch in prepared), clock, steps) / fed[-1])
     step = statistics.median(fed)
-    return step, 1 - statistics.median(ready) / step, making / step
+    return step, statistics.median(gains), statistics.median(making) / step
+
+
+def time_spell(network, batches, clock, steps: int) -> float:
+    """Seconds of a step while training on these batches."""
+    network.fit(batches, steps_per_epoch=steps, callbacks=[clock], verbose=0)
+    return clock.step()
 
 
 def step_clock(keras):

@@ -6,7 +6,7 @@ reads   the filtered face table and the one that ``pictures`` names, models/PROT
         ``train_resnet`` and ``runtime`` of params.yaml
 writes  models/PROTOCOL/resnet/, reports/PROTOCOL/history_resnet.csv
 
-A core with AVX-512 trains 80 to 120 images a second, and 25 to 40 where the recipe leaves out the pooling in the stem;
+A core with AVX-512 trains 80 to 120 images a second, and about 50 where the recipe leaves out the pooling in the stem;
 one without it half as many or fewer. With `grow` in the recipe the 34 layers begin with what ten have learned; without
 it they begin from nothing, and the study's 14,000 iterations are work for a GPU.
 README.md shows the figures to expect. `--time-budget MINUTES` ends training early. An interrupted run goes on from
