@@ -18,6 +18,7 @@ and of weights).
 """
 
 import argparse
+import functools
 import itertools
 import json
 import math
@@ -113,10 +114,8 @@ def measure(way: str, name: str, precision: str) -> dict:
     clock = step_clock(keras)
     feeding, making = 0.0, 0.0
     if way == "ours":
-        faces = LabelledImages(images, labels, labels)
-        step, feeding, making = time_feeding(
-            network, lambda: training.batches(faces, targets, recipe), clock, steps, spells
-        )
+        batches = functools.partial(training.batches, LabelledImages(images, labels, labels), targets, recipe)
+        step, feeding, making = time_feeding(network, batches, clock, steps, spells)
     else:
         network.fit(images[..., None], targets[labels], batch_size=BATCH, callbacks=[clock], verbose=0)
         step = clock.step()
