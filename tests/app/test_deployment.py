@@ -86,7 +86,7 @@ def copied() -> list[str]:
     sources = []
     for name, arguments in INSTRUCTIONS:
         if name == "COPY" and not arguments.startswith("--from"):
-            *paths, _ = arguments.split()
+            *paths, _ = [word for word in arguments.split() if not word.startswith("--")]
             sources += paths
     return sources
 
