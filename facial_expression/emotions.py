@@ -1,6 +1,6 @@
-"""The one list of emotions: their order, their codes in FER2013 and their emoji.
+"""The emotions: their order, their codes in FER2013 and their emoji.
 
-Every array with a class axis, every table and every figure of the project follows this order.
+Every class axis, table and figure follows this order.
 """
 
 from collections.abc import Collection
@@ -12,9 +12,9 @@ class Emotion:
     """One emotion label.
 
     Attributes:
-        name: lower-case English name, used in files and in Python.
-        code: the integer that stands for it in the ``emotion`` column of FER2013's CSV.
-        emoji: one character for people to look at.
+        name: lower-case English name, used in files and in code.
+        code: its integer in the ``emotion`` column of FER2013's CSV.
+        emoji: one character that shows it.
     """
 
     name: str
@@ -36,10 +36,10 @@ NAMES = tuple(emotion.name for emotion in EMOTIONS)
 
 
 def in_order(names: Collection[str]) -> tuple[str, ...]:
-    """The given emotion names without repetition, in the project's order.
+    """The given names without repetition, in the project's order.
 
     Raises:
-        ValueError: a name is not an emotion of this project.
+        ValueError: a name is not one of the emotions.
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown:

@@ -1,17 +1,21 @@
-"""Typed parameters: what ``params.yaml`` may say.
+"""The settings in ``params.yaml``, typed.
 
-Each class below is one block of the file. An unknown key, a wrong type or a value out of range is an error that names
-the key and says what is allowed; nothing is ever filled in silently, so a key that is missing is an error too.
+Each class is a block of the file. An unknown key, a wrong type or a value out of range is an error that names the key
+and what is allowed. Recipes alone have defaults: what a recipe leaves out is off.
 """
 
 import reprlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from ruamel.yaml import YAML, YAMLError
 
+from facial_expression import networks
 from facial_expression.emotions import NAMES, in_order
+from facial_expression.errors import UserError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
@@ -20,16 +24,19 @@ PositiveInt = Annotated[int, Field(ge=1)]
 _FORMS = {
     r"^[\w.-]+/[\w.-]+$": "of the form owner/name",
     r"^[0-9a-f]{32}$": "32 lower-case hexadecimal digits",
+    r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters, digits and single hyphens",
 }
-_OWNER_AND_NAME, _MD5 = _FORMS
+_OWNER_AND_NAME, _MD5, _NAME = _FORMS
+Name = Annotated[str, Field(pattern=_NAME)]
+"""Of a run, a recipe or a report: part of file names and of DVC's stage names."""
 
 
-class ParamsError(ValueError):
-    """``params.yaml`` is not as it must be; the message lists every key that is wrong and what is allowed."""
+class ParamsError(UserError):
+    """``params.yaml`` is invalid; the message lists every wrong key and what is allowed."""
 
 
 class Block(BaseModel):
-    """What all blocks share: no unknown keys, no conversion between types, no change after reading."""
+    """A block of the file: no unknown keys, no conversion between types, immutable."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -69,7 +76,7 @@ class Align(Block):
     border: Literal["black", "replicate"]
     size: Annotated[int, Field(ge=24, le=224)]
     margin: Annotated[float, Field(ge=0, lt=0.5)]
-    missing: Literal["frame", "drop"]
+    missing: Literal["center", "drop"]
 
 
 def _leaves_two_classes(names: list[str]) -> list[str]:
@@ -97,31 +104,32 @@ class FilterClasses(Block):
 
 
 class Augmentation(Block):
-    flip: Fraction
-    shift: Annotated[float, Field(ge=0, le=24)]
-    rotation: Annotated[float, Field(ge=0, le=180)]
-    scale: Annotated[float, Field(ge=0, lt=1)]
-    contrast: Annotated[float, Field(ge=0, lt=1)]
-    cutout: Annotated[int, Field(ge=0, le=48)]
-    mixup: Annotated[float, Field(ge=0, le=10)]
+    flip: Fraction = 0.0
+    shift: Annotated[float, Field(ge=0, le=24)] = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    cutout: Annotated[int, Field(ge=0, le=48)] = 0
+    mixup: Annotated[float, Field(ge=0, le=10)] = 0.0
 
 
 class Recipe(Block):
-    pictures: Literal["aligned", "framed", "decoded"]
+    """How to train. The defaults are off."""
+
     iterations: PositiveInt
     snapshot_every: PositiveInt
     validate_every: PositiveInt
-    batch_size: Annotated[int, Field(ge=1, le=4096)]
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 100
     optimizer: Literal["rmsprop", "sgd", "adam"]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
-    schedule: Literal["constant", "cosine"]
-    warmup: Annotated[int, Field(ge=0)]
-    weight_decay: Fraction
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    moving_average: Annotated[float, Field(ge=0, lt=1)]
-    augmentation: Augmentation
-    time_budget: Annotated[float, Field(ge=0, le=100_000)]
-    seed: Seed
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    weight_decay: Fraction = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    augmentation: Augmentation = Augmentation()
+    time_budget: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    seed: Seed = 1
 
     @model_validator(mode="after")
     def _intervals_fit(self):
@@ -133,74 +141,103 @@ class Recipe(Block):
             raise ValueError("warmup must be below iterations")
         return self
 
+
+class Network(BaseModel):
+    """A module of :mod:`facial_expression.networks` and the arguments of its ``build``."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    module: str
+
+    @model_validator(mode="after")
+    def _module_has_arguments(self):
+        if self.module not in networks.available():
+            raise ValueError(f"module must be one of {', '.join(networks.available())}, not {self.module!r}")
+        allowed = networks.arguments_of(self.module)
+        unknown = sorted(set(self.arguments) - set(allowed))
+        if unknown:
+            raise ValueError(f"unknown key {unknown[0]}; allowed here are {', '.join(['module', *allowed])}")
+        return self
+
     @property
-    def architecture(self) -> dict[str, bool]:
-        """What the network's ``build`` takes beside the number of classes and the size of the pictures."""
-        return {}
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
 
 
-class ResidualRecipe(Recipe):
-    stem_pool: bool
+class _RunBlock(Block):
+    """One training: what it trains on what, and by which recipe. Keys of a recipe override those of the named one."""
 
-    @property
-    def architecture(self) -> dict[str, bool]:
-        return {"stem_pool": self.stem_pool}
-
-
-class GrowingRecipe(ResidualRecipe):
-    grow: bool
+    protocol: Literal["study", "official"]
+    network: Network
+    input: Literal["aligned", "centered", "decoded"]
+    recipe: Name
 
 
-class RecipeByProtocol(Block):
-    published: Recipe
-    official: Recipe
+RunBlock: Any = create_model(
+    "RunBlock",
+    __base__=_RunBlock,
+    **{name: (field.annotation | None, None) for name, field in Recipe.model_fields.items()},
+)
 
 
-class ResidualRecipeByProtocol(Block):
-    published: ResidualRecipe
-    official: ResidualRecipe
+@dataclass(frozen=True)
+class Run:
+    """One training with its complete recipe.
+
+    Attributes:
+        name: its key in params.yaml, unique among all runs.
+        stage: the group that it stands in, whose stage ``train_<stage>`` trains it.
+        protocol: ``study`` or ``official``.
+        network: module and arguments.
+        input: the faces that it sees: ``aligned``, ``centered`` or ``decoded``.
+        recipe: the named recipe with the run's own keys.
+    """
+
+    name: str
+    stage: str
+    protocol: str
+    network: Network
+    input: str
+    recipe: Recipe
 
 
-class GrowingRecipeByProtocol(Block):
-    published: GrowingRecipe
-    official: GrowingRecipe
+class Runs(Block):
+    """Runs by name, grouped by the stage that trains them."""
+
+    shallow: dict[Name, RunBlock]
+    wide: dict[Name, RunBlock]
+    resnet: dict[Name, RunBlock]
+
+
+STAGES = tuple(Runs.model_fields)
+"""The groups of runs, each trained by the stage ``train_<group>``."""
 
 
 class Prediction(Block):
-    flip: bool
+    views: Literal[1, 2]
 
 
 class PredictionByProtocol(Block):
-    published: Prediction
+    study: Prediction
     official: Prediction
 
 
 class Evaluation(Block):
-    protocol: Literal["published", "official"]
+    protocol: Literal["study", "official"]
     drop: Drop
     temperature: bool
     ensemble_last: PositiveInt
-    family_weights: Literal["fitted", "equal"]
+    ensemble_weights: Literal["fitted", "equal"]
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
     seed: Seed
 
 
-class Evaluations(Block):
-    published: Evaluation
-    official: Evaluation
-    seven: Evaluation
-
-
-REPORTS = tuple(Evaluations.model_fields)
-"""The names of what is measured, each a directory in ``reports/``."""
-
-
 class Export(Block):
-    protocol: Literal["published", "official"]
+    report: Name
     opset: Annotated[int, Field(ge=13, le=18)]
     calibration_faces: PositiveInt
-    doubt: Fraction
-    largest_loss: Annotated[float, Field(gt=0, le=1)]
+    confidence_threshold: Fraction
+    max_accuracy_drop: Annotated[float, Field(gt=0, le=1)]
 
 
 class Params(Block):
@@ -208,31 +245,57 @@ class Params(Block):
     download: Download
     align: Align
     filter_classes: FilterClasses
-    train_shallow: RecipeByProtocol
-    train_wide: RecipeByProtocol
-    train_resnet10: ResidualRecipeByProtocol
-    train_resnet: GrowingRecipeByProtocol
-    train_preactivation: RecipeByProtocol
-    train_uncropped: RecipeByProtocol
+    recipes: dict[Name, Recipe]
+    runs: Runs
     predict: PredictionByProtocol
-    evaluate: Evaluations
+    evaluate: dict[Name, Evaluation]
     export: Export
 
     @model_validator(mode="after")
-    def _what_grows_sees_what_it_grew_from_saw(self):
-        for protocol in RecipeByProtocol.model_fields:
-            grown, shallower = getattr(self.train_resnet, protocol), getattr(self.train_resnet10, protocol)
-            for key in ("pictures", "stem_pool"):
-                if grown.grow and getattr(grown, key) != getattr(shallower, key):
-                    raise ValueError(
-                        f"train_resnet.{protocol} grows from train_resnet10.{protocol}: "
-                        f"{key} must be the same in both, or grow false"
-                    )
+    def _names_fit(self):
+        seen: set[str] = set()
+        for stage, name, block in self._run_blocks():
+            where = f"runs.{stage}.{name}"
+            if name in seen:
+                raise ValueError(f"{where}: there is another run of this name")
+            if name == "ensemble" or name.endswith("-ensemble"):
+                raise ValueError(f"{where}: the name of a run must not end in ensemble")
+            if block.recipe not in self.recipes:
+                raise ValueError(f"{where}.recipe: must be one of {', '.join(self.recipes)}, not {block.recipe!r}")
+            try:
+                _merge(self.recipes[block.recipe], block)
+            except ValidationError as error:
+                raise ValueError(f"{where}: {_plain(error.errors()[0]['msg'])}") from None
+            seen.add(name)
+        if self.export.report not in self.evaluate:
+            raise ValueError(f"export.report: must be one of {', '.join(self.evaluate)}, not {self.export.report!r}")
         return self
 
+    @property
+    def all_runs(self) -> dict[str, Run]:
+        """All runs by name, in the order of the file."""
+        runs = {}
+        for stage, name, block in self._run_blocks():
+            about = {key: getattr(block, key) for key in ("protocol", "network", "input")}
+            runs[name] = Run(name, stage, **about, recipe=_merge(self.recipes[block.recipe], block))
+        return runs
 
-FAMILIES = tuple(name.removeprefix("train_") for name in Params.model_fields if name.startswith("train_"))
-"""The names of the networks, in the order of every table."""
+    def runs_of(self, protocol: str) -> dict[str, Run]:
+        """The runs of a protocol by name, in the order of the file."""
+        return {name: run for name, run in self.all_runs.items() if run.protocol == protocol}
+
+    def _run_blocks(self) -> Iterator[tuple[str, str, Any]]:
+        for stage in STAGES:
+            for name, block in getattr(self.runs, stage).items():
+                yield stage, name, block
+
+
+def _merge(recipe: Recipe, block: BaseModel) -> Recipe:
+    """The recipe with the keys that a run sets itself, those of ``augmentation`` one by one."""
+    own = block.model_dump(include=set(Recipe.model_fields), exclude_unset=True, exclude_none=True)
+    content = recipe.model_dump()
+    augmentation = content["augmentation"] | own.get("augmentation", {})
+    return Recipe.model_validate(content | own | {"augmentation": augmentation})
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:
@@ -265,11 +328,11 @@ def _describe(problem: dict) -> str:
     key = ".".join(map(str, location)) or "the whole file"
     if kind == "missing":
         return f"{key}: missing"
-    if kind in ("extra_forbidden", "invalid_key"):
+    if kind == "extra_forbidden":
         return f"{key}: unknown key; allowed here are {', '.join(_keys_of(location[:-1]))}"
     reason = _plain(problem["msg"])
     if kind in ("value_error", "too_short", "too_long"):
-        return f"{key}: {reason}"
+        return f"{key}: {reason}" if location else reason  # what concerns the whole file names its keys itself
     if kind == "model_type":
         reason = f"must be a block of the keys {', '.join(_keys_of(location))}"
     if kind == "string_pattern_mismatch":
@@ -278,7 +341,7 @@ def _describe(problem: dict) -> str:
 
 
 def _plain(message: str) -> str:
-    """A message of pydantic without the words that only programmers expect."""
+    """A message of pydantic in the words of the file."""
     for phrase, plain in (("Value error, ", ""), ("Input should", "must"), ("List should", "must")):
         message = message.replace(phrase, plain)
     return message.replace(" after validation", "")
@@ -286,12 +349,26 @@ def _plain(message: str) -> str:
 
 def _keys_of(location: tuple) -> list[str]:
     """The keys of the block at this place of the file."""
-    block = Params
+    kind: Any = Params
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) and not _is_block(kind):
             continue
-        annotation = block.model_fields[part].annotation
-        block = next(
-            kind for kind in (annotation, *getattr(annotation, "__args__", ())) if hasattr(kind, "model_fields")
-        )
-    return list(block.model_fields)
+        kind = _value_type(kind, part)
+    return list(kind.model_fields)
+
+
+def _value_type(kind: Any, key: str) -> Any:
+    """The type of a key's value: the block in it, where lists and unions are unpacked."""
+    if not _is_block(kind):  # a mapping of names to blocks
+        return get_args(kind)[1]
+    annotation = kind.model_fields[key].annotation
+    blocks = [choice for choice in (annotation, *get_args(annotation)) if _is_block(choice)]
+    return annotation if _is_mapping(annotation) else blocks[0]
+
+
+def _is_block(kind: Any) -> bool:
+    return hasattr(kind, "model_fields")
+
+
+def _is_mapping(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is dict

@@ -2,27 +2,22 @@
 
     dvc repro decode
 
-reads   data/raw/fer2013.csv (the three dialects of FER2013; see facial_expression/pixelcsv.py)
-writes  data/decoded/: 35,887 pictures of 48x48 for FER2013
+reads   data/raw/fer2013.csv (the three dialects of FER2013; see facial_expression/data/pixel_csv.py)
+writes  data/decoded/: 35,887 pictures of 48x48 pixels for FER2013
 
-Takes about a second. A bad row stops it with file, line and reason.
+Takes a few seconds. A bad row stops it with file, line and reason.
 """
 
-import sys
-from pathlib import Path
-
-from facial_expression.facetable import write_face_table
-from facial_expression.pixelcsv import PixelCsvError, read_pixel_csv
+from facial_expression.data.face_table import write_face_table
+from facial_expression.data.pixel_csv import read_pixel_csv
+from stages._stage import DECODED, RAW, run_stage
 
 
 def main() -> None:
-    table = read_pixel_csv(Path("data/raw/fer2013.csv"))
-    write_face_table("data/decoded", table)
+    table = read_pixel_csv(RAW)
+    write_face_table(DECODED, table)
     print(f"decoded {len(table):,} pictures of {len(table.classes)} classes")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except PixelCsvError as error:
-        sys.exit(f"decode: {error}")
+    run_stage(main)

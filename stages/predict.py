@@ -1,44 +1,40 @@
-"""What every snapshot of one family answers for the validation and the test faces of one protocol.
+"""Predict the validation and test sets with every snapshot of a run.
 
-    dvc repro predict@official-resnet          (all protocols and families: dvc repro predict)
+    dvc repro predict_resnet@small       (all runs of the stage: dvc repro predict_resnet)
+    python -m stages.predict small
 
-reads   data/filtered/, data/aligned/, data/framed/ or data/decoded/, as the model's recipe says,
-        models/PROTOCOL/FAMILY/, the protocol's block of ``predict`` in params.yaml
-writes  data/predictions/PROTOCOL/FAMILY.npz, which all reports of the protocol share
+reads   data/filtered/ and the faces that the run's `input` names, models/PROTOCOL/RUN/, `predict` in params.yaml
+writes  data/predictions/PROTOCOL/RUN.npz, which all reports of the protocol share
 
-On one core without AVX-512 the shallow network takes a minute, the others three to seven, for all their snapshots and,
-under `official`, mirror images.
+Takes half a minute for the small networks and their mirror images on one core with AVX-512.
 """
 
 import argparse
-import sys
 
-from facial_expression import runtime
-from facial_expression.inference import predict_snapshots
-from facial_expression.params import FAMILIES, load_params
-from facial_expression.predictions import SCORED_PARTS, write_predictions
-from facial_expression.protocols import PROTOCOLS
-from stages.faces import read_faces
-from stages.trained import pictures_of
+from facial_expression.errors import UserError
+from facial_expression.evaluation.predictions import PREDICTED_PARTS, write_predictions
+from facial_expression.params import load_params
+from facial_expression.training import runtime
+from stages._stage import model_directory, predictions_path, read_input, run_stage
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Predict with every snapshot of one family")
-    parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
-    parser.add_argument("--family", choices=FAMILIES, required=True)
-    arguments = parser.parse_args()
-    protocol, family = arguments.protocol, arguments.family
+    parser = argparse.ArgumentParser(description="Predict with every snapshot of a run")
+    parser.add_argument("run")
+    name = parser.parse_args().run
     params = load_params()
-    runtime.prepare(params.runtime, seed=0)  # nothing here is random
-    model = f"models/{protocol}/{family}"
-    table = read_faces(pictures_of(model)).under(protocol)
-    parts = {part: table.part(protocol, part) for part in SCORED_PARTS}
-    predictions = predict_snapshots(model, parts, getattr(params.predict, protocol).flip)
-    write_predictions(f"data/predictions/{protocol}/{family}.npz", predictions)
+    if name not in params.all_runs:
+        raise UserError(f"params.yaml has no run {name!r}, but {', '.join(params.all_runs)}")
+    run = params.all_runs[name]
+    runtime.configure(params.runtime, seed=0)  # nothing here is random
+    from facial_expression.evaluation.inference import predict_snapshots
+
+    table = read_input(run.input).of_protocol(run.protocol)
+    parts = {part: table.subset(run.protocol, part) for part in PREDICTED_PARTS}
+    views = getattr(params.predict, run.protocol).views
+    predictions = predict_snapshots(model_directory(run.protocol, name), parts, views)
+    write_predictions(predictions_path(run.protocol, name), predictions)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, FileNotFoundError, ValueError) as error:
-        sys.exit(f"predict: {error}")
+    run_stage(main)

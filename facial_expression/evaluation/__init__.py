@@ -1,0 +1,1 @@
+"""Evaluation: predictions, models and ensembles, metrics, calibration, tables and figures."""

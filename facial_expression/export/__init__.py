@@ -1,0 +1,1 @@
+"""Export for serving: ONNX files, quantization and the model card."""

@@ -1,0 +1,77 @@
+"""Files and directories that are written completely or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from facial_expression.errors import UserError
+
+
+@contextmanager
+def atomic_write(destination: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``destination`` that replaces it when the block succeeds.
+
+    The block creates a file or a directory at the yielded path. If the block raises, the temporary path is removed and
+    ``destination`` stays as it was.
+
+    Raises:
+        FileNotFoundError: the block created nothing.
+    """
+    destination = Path(destination)
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    temporary = destination.with_name(f".{destination.name}.partial")
+    remove(temporary)
+    try:
+        yield temporary
+        if temporary.is_dir():
+            remove(destination)
+        os.replace(temporary, destination)
+    finally:
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a directory tree if it exists."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write JSON for people and for diffs: indented, in the given order, the same bytes for the same content.
+
+    Raises:
+        ValueError: the content holds NaN or infinity, which JSON lacks.
+    """
+    text = json.dumps(content, indent=2, allow_nan=False) + "\n"
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_json(path: str | Path, made_by: str) -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: the file.
+        made_by: the command that writes it, for the error message.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run `{made_by}`") from None
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}): run `{made_by}`") from error
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

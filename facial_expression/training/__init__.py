@@ -1,0 +1,1 @@
+"""Training: the loop, its checkpoints, augmentation, snapshots and the numerical runtime."""

@@ -1,0 +1,121 @@
+"""The state of a training on disk, from which an interrupted training resumes."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from facial_expression.data.face_table import LabeledImages
+from facial_expression.files import atomic_write, remove
+from facial_expression.params import Recipe
+from facial_expression.training.snapshots import architecture, snapshot_path
+
+CHECKPOINT_SECONDS = 60
+
+
+class Checkpoint:
+    """The state of one training: every variable of network and optimizer, the history and the time spent.
+
+    Args:
+        workspace: directory of the checkpoint and of the snapshots written so far.
+        network: compiled, with its optimizer built.
+        recipe: of the training.
+        fingerprint: identifies the training (:func:`fingerprint`).
+
+    Attributes:
+        history: rows as :func:`facial_expression.training.loop.train` returns them.
+        snapshots: directory of the snapshots written so far.
+    """
+
+    def __init__(self, workspace: Path, network: keras.Model, recipe: Recipe, fingerprint: str):
+        self.workspace, self.network, self.recipe = workspace, network, recipe
+        self.fingerprint = fingerprint
+        self.history: list[dict[str, Any]] = []
+        self.snapshots = workspace / "snapshots"
+        self._written_at = self._started_at = time.monotonic()
+        self._seconds_before = 0.0
+
+    @property
+    def iteration(self) -> int:
+        """Weight updates up to the last validation."""
+        return self.history[-1]["iteration"] if self.history else 0
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on training, including interrupted processes up to their last checkpoint."""
+        return self._seconds_before + time.monotonic() - self._started_at
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() - self._written_at > CHECKPOINT_SECONDS
+
+    @property
+    def is_out_of_time(self) -> bool:
+        return 0 < self.recipe.time_budget * 60 <= self.seconds
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing is left to train: all iterations, or out of time with a snapshot of the last one."""
+        has_snapshot = snapshot_path(self.snapshots, self.iteration).exists()
+        return self.iteration == self.recipe.iterations or (self.is_out_of_time and has_snapshot)
+
+    def resume(self) -> None:
+        """Restore the checkpoint of the same training, or start with an empty workspace."""
+        path = self.workspace / "checkpoint.npz"
+        if path.exists():
+            with np.load(path) as saved:
+                if str(saved["fingerprint"]) == self.fingerprint:
+                    self.restore([saved[f"variable_{number}"] for number in range(len(self._variables()))])
+                    self.history = json.loads(str(saved["history"]))
+                    self._seconds_before = float(saved["seconds"])
+                    self._remove_stray_snapshots()
+                    print(f"resuming after iteration {self.iteration:,} of {self.recipe.iterations:,}")
+                    return
+            print(f"starting over: the checkpoint in {self.workspace} belongs to another network, recipe or data")
+        remove(self.workspace)
+        self.snapshots.mkdir(parents=True)
+
+    def write(self) -> None:
+        """Write the checkpoint, replacing the previous one."""
+        arrays = {f"variable_{number}": value for number, value in enumerate(self.values())}
+        about = {"fingerprint": self.fingerprint, "history": json.dumps(self.history), "seconds": self.seconds}
+        with atomic_write(self.workspace / "checkpoint.npz") as temporary, temporary.open("wb") as file:
+            np.savez(file, **about, **arrays)
+        self._written_at = time.monotonic()
+
+    def values(self) -> list[np.ndarray]:
+        """Copies of all variables of network and optimizer."""
+        return [keras.ops.convert_to_numpy(variable) for variable in self._variables()]
+
+    def restore(self, values: Sequence[np.ndarray]) -> None:
+        """Assign what :meth:`values` returned."""
+        for variable, value in zip(self._variables(), values, strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.network.variables, *self.network.optimizer.variables]
+
+    def _remove_stray_snapshots(self) -> None:
+        """Remove the last snapshot of a smaller time budget, and snapshots newer than the checkpoint."""
+        for path in self.snapshots.iterdir():
+            iteration = int(path.name.split(".")[0])
+            is_last = iteration == self.iteration and self.is_out_of_time
+            if iteration > self.iteration or (iteration % self.recipe.snapshot_every and not is_last):
+                path.unlink()
+
+
+def fingerprint(network: keras.Model, description: dict[str, Any], *parts: LabeledImages) -> str:
+    """Identifies a training by network, description (except the time budget) and data."""
+    recipe = {key: value for key, value in description["recipe"].items() if key != "time_budget"}
+    digest = hashlib.sha256(
+        json.dumps([architecture(network), description | {"recipe": recipe}], sort_keys=True).encode()
+    )
+    for part in parts:
+        digest.update(np.ascontiguousarray(part.images))
+        digest.update(np.ascontiguousarray(part.labels))
+    return digest.hexdigest()

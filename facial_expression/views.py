@@ -1,0 +1,16 @@
+"""The views of a face whose predictions are averaged at test time, in evaluation and in serving alike."""
+
+import numpy as np
+
+
+def make_views(images: np.ndarray, views: int) -> list[np.ndarray]:
+    """The faces themselves and, as the second view, their mirror images.
+
+    Args:
+        images: uint8, shape (N, size, size).
+        views: 1 or 2.
+
+    Returns:
+        One array per view, shaped like ``images``.
+    """
+    return [images, images[:, :, ::-1]][:views]
