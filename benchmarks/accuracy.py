@@ -1,14 +1,13 @@
-"""How often the package ``fer`` is right on the test faces of the report ``official``, beside our networks.
+"""Accuracy of the package ``fer`` on the test set of the report ``official-6``, next to the project's models.
 
-    python -m benchmarks.accuracy --fer-python /tmp/fer/bin/python    # python of an environment that has it
+    python -m benchmarks.accuracy --fer-python /tmp/fer/bin/python    # with fer: see benchmarks/fer_runner.py
 
-Needs data/decoded, data/filtered and reports/official, as `dvc repro` or `dvc pull` leaves them. ``fer`` gets the
-pictures as they are, the way it was trained, and answers for the six classes of the report, disgust left out, as ours
-do. Its network has seen FER2013's Training pictures, and nobody says how it was chosen.
+Needs data/decoded, data/filtered and reports/official-6, from `dvc repro` or `dvc pull`. ``fer`` gets the original
+images, as in its training. Scores for disgust are dropped, as they are for the project's models. The network in ``fer``
+was trained on FER2013's Training images; its model selection is not documented.
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
@@ -16,47 +15,47 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.ask_peer import ask_peer
+from benchmarks.fer_runner import run_fer
+from facial_expression.data.face_table import read_face_table
 from facial_expression.emotions import NAMES
-from facial_expression.facetable import read_face_table
+from facial_expression.evaluation.metrics import accuracy
+from facial_expression.files import read_json
 from facial_expression.params import load_params
-from facial_expression.scoring import accuracy
 
-REPORT = "official"
+REPORT = "official-6"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fer-python", type=Path, required=True, help="python of an environment in which fer is")
+    parser.add_argument("--fer-python", type=Path, required=True, help="Python of an environment with fer")
     fer_python = parser.parse_args().fer_python
-    settings = getattr(load_params().evaluate, REPORT)
-    faces = read_face_table("data/filtered").under(settings.protocol).without(settings.drop).faces
+    settings = load_params().evaluate[REPORT]
+    faces = read_face_table("data/filtered").of_protocol(settings.protocol).drop_classes(settings.drop).faces
     faces = faces[faces[settings.protocol] == "test"]
-    pictures = read_face_table("data/decoded", memory_map=True).images[faces["row"]]
-    scores = ask_fer(fer_python, pictures)
+    images = read_face_table("data/decoded", memory_map=True).images[faces["row"]]
+    scores = classify_with_fer(fer_python, images)
     scores[:, [NAMES.index(name) for name in settings.drop]] = 0
-    right = np.array(NAMES)[scores.argmax(axis=1)] == faces["emotion"].to_numpy()
-    metrics = json.loads(Path("reports", REPORT, "metrics.json").read_text())
-    table = Table("", "all", "95 %", "found by dlib", "missed")
-    for name in ("resnet10", "resnet", "preactivation", "uncropped", "ensemble"):
-        shown = [metrics[name][key] for key in ("accuracy", "accuracy_low", "accuracy_high")]
-        table.add_row(name, *cells(*shown, metrics[name]["accuracy_detected"], metrics[name]["accuracy_missed"]))
-    found = faces["detected"].to_numpy()
-    whole = accuracy(np.ones(len(right), int), right.astype(int), settings.seed, settings.bootstrap_samples)
-    table.add_row("fer", *cells(whole.value, whole.low, whole.high, right[found].mean(), right[~found].mean()))
-    Console().print(table, f"{len(right):,} test faces")
+    correct = np.array(NAMES)[scores.argmax(axis=1)] == faces["emotion"].to_numpy()
+    table = Table("model", "accuracy", "95% interval", "faces found by dlib", "faces missed")
+    for name, model in read_json(f"reports/{REPORT}/models.json", f"dvc repro evaluate@{REPORT}").items():
+        interval = model["accuracy_low"], model["accuracy_high"]
+        table.add_row(name, *cells(model["accuracy"], *interval, model["accuracy_detected"], model["accuracy_missed"]))
+    detected = faces["detected"].to_numpy()
+    total = accuracy(np.ones(len(correct), int), correct.astype(int), settings.seed, settings.bootstrap_samples)
+    table.add_row("fer", *cells(*total, correct[detected].mean(), correct[~detected].mean()))
+    Console().print(table, f"{len(correct):,} test faces")
 
 
-def cells(value: float, low: float, high: float, found: float, missed: float) -> list[str]:
-    return [f"{value:.1%}", f"{100 * low:.1f}–{100 * high:.1f}", f"{found:.1%}", f"{missed:.1%}"]
+def cells(value: float, low: float, high: float, detected: float, missed: float) -> list[str]:
+    return [f"{value:.1%}", f"{100 * low:.1f}–{100 * high:.1f}", f"{detected:.1%}", f"{missed:.1%}"]
 
 
-def ask_fer(python: Path, pictures: np.ndarray) -> np.ndarray:
-    """Scores, shape (N, 7)."""
+def classify_with_fer(python: Path, images: np.ndarray) -> np.ndarray:
+    """Scores of ``fer``: shape (N, 7)."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "faces.npy")
-        np.save(path, pictures)
-        return np.array(ask_peer(python, "faces", path))
+        np.save(path, images)
+        return np.array(run_fer(python, "faces", path))
 
 
 if __name__ == "__main__":

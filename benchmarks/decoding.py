@@ -1,13 +1,13 @@
-"""How fast FER2013's CSV is decoded, and how much memory that takes, compared with splitting it row by row.
+"""Measure time and memory of decoding FER2013's CSV, compared with common ways of splitting it row by row.
 
 Run from the repository root, on Linux or macOS::
 
     python -m benchmarks.decoding                      # a temporary file of random rows
     python -m benchmarks.decoding --csv fer2013.csv    # the real file
 
-Each way decodes the same file in a process of its own, which reports its wall time and its peak memory (resident set,
-imports included). The file is read once beforehand, so that all find it in the system's cache. All ways must give the
-same images, or the exit status is 1.
+Each method decodes the same file in a process of its own, which reports its wall time and its peak memory (resident
+set, imports included). The file is read once beforehand, so that it is in the system's cache. If the images differ
+between methods, the exit status is 1.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.table import Table
 from tqdm import tqdm
 
+from facial_expression.data.face_table import USAGES
+from facial_expression.data.pixel_csv import read_pixel_csv
 from facial_expression.emotions import EMOTIONS
-from facial_expression.facetable import USAGES
-from facial_expression.pixelcsv import read_pixel_csv
 
 SIZE = 48
 RANDOM_ROWS = 3000
@@ -55,7 +55,7 @@ def read_here(path: Path) -> np.ndarray:
     return read_pixel_csv(path, SIZE, progress=False).images
 
 
-WAYS = {
+METHODS = {
     "split and np.array, row by row": split_with_python,
     "pandas.read_csv, then the same": split_with_pandas,
     "np.fromstring, row by row, unchecked": parse_rows_with_numpy,
@@ -63,10 +63,10 @@ WAYS = {
 }
 
 
-def measure(way: str, path: Path) -> tuple[float, float, str]:
+def measure(method: str, path: Path) -> tuple[float, float, str]:
     """Seconds, peak memory of this process in MB, and a digest of the images."""
     start = time.perf_counter()
-    images = WAYS[way](path)
+    images = METHODS[method](path)
     seconds = time.perf_counter() - start
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
@@ -90,18 +90,18 @@ def warm_cache(path: Path) -> None:
 
 
 def compare(path: Path) -> int:
-    """Measure all ways on the file, print the table and return the exit status."""
+    """Measure all methods on the file, print the table and return the exit status."""
     warm_cache(path)
     results = {}
-    for way in tqdm(WAYS, desc="Decoding", leave=False):
+    for method in tqdm(METHODS, desc="Decoding", leave=False):
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as fresh_process:
-            results[way] = fresh_process.submit(measure, way, path).result()
+            results[method] = fresh_process.submit(measure, method, path).result()
     own_seconds = results["read_pixel_csv, checked"][0]
-    table = Table("way", title=f"{path.name}, {path.stat().st_size / 1e6:.0f} MB")
+    table = Table("method", title=f"{path.name}, {path.stat().st_size / 1e6:.0f} MB")
     for column in ("seconds", "times ours", "peak MB"):
         table.add_column(column, justify="right")
-    for way, (seconds, peak, _) in results.items():
-        table.add_row(way, f"{seconds:.2f}", f"{seconds / own_seconds:.1f}", f"{peak:.0f}")
+    for method, (seconds, peak, _) in results.items():
+        table.add_row(method, f"{seconds:.2f}", f"{seconds / own_seconds:.1f}", f"{peak:.0f}")
     Console().print(table)
     equal = len({digest for _, _, digest in results.values()}) == 1
     print("All images are equal." if equal else "The images DIFFER.")

@@ -1,55 +1,72 @@
-"""Measure the package ``fer`` in an environment of its own; the other benchmarks call this.
+"""Run the package ``fer`` in an environment of its own, for the other benchmarks.
 
-    PYTHON benchmarks/peer.py photo PHOTO REPETITIONS     # how long one photo takes
-    PYTHON benchmarks/peer.py faces FACES.npy             # what it says of FER2013's pictures
-
-The environment, without what ``fer`` needs for its other detector::
+``fer`` needs another OpenCV than this project, so :func:`run_fer` runs this file as a script with the Python of that
+environment. To create the environment, without the dependencies of the package's second detector::
 
     python3 -m venv /tmp/fer
     /tmp/fer/bin/pip install --no-deps fer==25.10.3
     /tmp/fer/bin/pip install tensorflow==2.21.0 'opencv-contrib-python<5' requests 'setuptools<81' pillow
 
-Nothing of this project is imported: ``fer`` needs another OpenCV. Prints one line of JSON. For a photo, by the two
-forms in which the package brings its network: the median seconds from the file's bytes to the faces' expressions, and
-the number of faces. For faces, uint8, shape (N, 48, 48): a list of seven scores each, in FER2013's order of classes.
-The detector is the Haar cascade, the faster of its two; faces are not sought in pictures that show nothing else.
+The script prints one line of JSON::
+
+    PYTHON benchmarks/fer_runner.py photo PHOTO ROUNDS     # time per photo
+    PYTHON benchmarks/fer_runner.py faces FACES.npy        # predictions for images of FER2013
 """
 
 import json
+import os
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import cv2
 import numpy as np
-from fer.fer import FER
 
 
-def photo(path: str, repetitions: str) -> dict[str, dict]:
+def run_fer(python: Path, *arguments: str | Path) -> dict | list:
+    """Run this file with ``python`` on one core and return what it prints; exit if it fails."""
+    one_core = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    finished = subprocess.run([python, __file__, *arguments], capture_output=True, text=True, env=os.environ | one_core)
+    if finished.returncode:
+        sys.exit(f"{python} cannot run fer: {finished.stderr[-500:]}")
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def time_photo(path: str, rounds: str) -> dict[str, dict]:
+    """Median seconds from the file's bytes to the expressions, and number of faces, by format of the network.
+
+    The detector is the Haar cascade, the faster of the package's two.
+    """
+    from fer.fer import FER
+
     cv2.setNumThreads(1)
     data = Path(path).read_bytes()
-    forms = {"TensorFlow Lite": FER(use_tflite=True), "Keras": FER(use_tflite=False)}
-    return {form: time_photo(detector, data, int(repetitions)) for form, detector in forms.items()}
+    results = {}
+    for network, detector in {"TensorFlow Lite": FER(use_tflite=True), "Keras": FER(use_tflite=False)}.items():
+        seconds = []
+        for _ in range(1 + int(rounds)):
+            start = time.perf_counter()
+            faces = detector.detect_emotions(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+            seconds.append(time.perf_counter() - start)
+        results[network] = {"seconds": statistics.median(seconds[1:]), "faces": len(faces)}  # without the warm-up
+    return results
 
 
-def time_photo(detector: FER, data: bytes, repetitions: int) -> dict:
-    seconds = []
-    for _ in range(1 + repetitions):  # the first does not count
-        start = time.perf_counter()
-        faces = detector.detect_emotions(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
-        seconds.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(seconds[1:]), "faces": len(faces)}
+def classify_faces(path: str) -> list[list[float]]:
+    """Seven scores per face, in FER2013's order of classes, for images (uint8, shape (N, 48, 48)) without detection."""
+    from fer.fer import FER
 
-
-def faces(path: str) -> list[list[float]]:
-    # detect_emotions prepares a face like this, and rounds what comes out to two decimals.
-    large = [cv2.resize(picture, (64, 64)) for picture in np.load(path)]
-    pixels = (np.array(large, np.float32) / 255 - 0.5) * 2
+    # detect_emotions preprocesses faces in the same way, but rounds the scores to two decimals.
+    enlarged = [cv2.resize(image, (64, 64)) for image in np.load(path)]
+    pixels = (np.array(enlarged, np.float32) / 255 - 0.5) * 2
     detector = FER(use_tflite=False)
     batches = (pixels[start : start + 500] for start in range(0, len(pixels), 500))
     return np.concatenate([detector._classify_emotions(batch) for batch in batches]).tolist()
 
 
+METHODS = {"photo": time_photo, "faces": classify_faces}
+
 if __name__ == "__main__":
-    print(json.dumps({"photo": photo, "faces": faces}[sys.argv[1]](*sys.argv[2:])))
+    print(json.dumps(METHODS[sys.argv[1]](*sys.argv[2:])))

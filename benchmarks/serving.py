@@ -1,17 +1,17 @@
-"""How fast photos are recognized, compared with the package ``fer``, and what the server bears.
+"""Speed of recognition, optionally compared with the package ``fer``, and throughput and memory of the server.
 
 Run from the repository root, on Linux or macOS, with nothing else running::
 
     python -m benchmarks.serving                  # needs models/serving
-    python -m benchmarks.serving --seconds 10     # a shorter load
-    python -m benchmarks.serving --fer-python /tmp/fer/bin/python    # and the peer, from an environment that has it
+    python -m benchmarks.serving --seconds 10     # a shorter load test
+    python -m benchmarks.serving --fer-python /tmp/fer/bin/python    # with fer: see benchmarks/fer_runner.py
 
-Four tables. *One photo*: from the bytes of a JPEG to its faces' expressions, in this process on one core, and ``fer``
-in a process of its own, with its Haar detector. *Classifier*: cropped faces to probabilities, against ONNX Runtime
-alone on the same pixels. *Load*: clients on this machine send one photo after the other to a server of two workers, so
-that server and clients share the cores. *Footprint*: start, memory and size.
+Prints four tables. *Photo*: from the bytes of a JPEG to the expressions of its faces, on one core; ``fer`` runs in its
+own process with its Haar detector. *Classifier*: from crops to probabilities, compared with ONNX Runtime alone on the
+same pixels. *Load test*: clients on this machine send photos to a server with two workers, so both share the cores.
+*Footprint*: startup time, memory and disk space.
 
-Times are medians. Exit status 1 if a request failed that should not have.
+Times are medians. Exits with status 1 if a request in the load test failed.
 """
 
 import argparse
@@ -39,20 +39,23 @@ from rich.console import Console
 from rich.table import Table
 
 from app.images import decode_gray
-from benchmarks.ask_peer import ask_peer
+from benchmarks.fer_runner import run_fer
+from facial_expression.data.synthetic import draw_face
+from facial_expression.errors import UserError
 from facial_expression.recognizer import Recognizer
-from facial_expression.synthetic import draw_face
+from facial_expression.views import make_views
 
-CLIENTS, WORKERS, EARLY = 32, 2, 10
+CLIENTS, WORKERS = 32, 2
+EARLY = 10  # seconds into the load test at which memory is first measured
 BATCHES = (1, 32)
-REPETITIONS = 15
+ROUNDS = 15
 ENVIRONMENT = Path(".venv-serve")
 
 console = Console()
 
 
 def make_photo(width: int, height: int) -> bytes:
-    """A JPEG of one drawn face, a third as high as the photo."""
+    """A JPEG of one synthetic face at the center."""
     photo = np.full((height, width), 150, np.uint8)
     side = height // 2
     top, left = (height - side) // 2, (width - side) // 2
@@ -63,11 +66,11 @@ def make_photo(width: int, height: int) -> bytes:
     return file.getvalue()
 
 
-def seconds_of(job: Callable[[], object]) -> float:
-    """Median time of a job in seconds, after a first run that does not count."""
+def median_seconds(job: Callable[[], object]) -> float:
+    """Median time of a job in seconds, after a warm-up."""
     job()
     times = []
-    for _ in range(REPETITIONS):
+    for _ in range(ROUNDS):
         start = time.perf_counter()
         job()
         times.append(time.perf_counter() - start)
@@ -75,11 +78,11 @@ def seconds_of(job: Callable[[], object]) -> float:
 
 
 def time_fer(python: Path, photo: bytes) -> dict[str, dict]:
-    """Median seconds that ``fer`` takes for a photo and how many faces it finds, by form of its network."""
+    """Median seconds and number of faces, by format of the network in ``fer``."""
     with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
         file.write(photo)
         file.flush()
-        return ask_peer(python, "photo", file.name, str(REPETITIONS))
+        return run_fer(python, "photo", file.name, str(ROUNDS))
 
 
 def compare_photos(recognizer: Recognizer, fer_python: Path | None) -> None:
@@ -87,17 +90,17 @@ def compare_photos(recognizer: Recognizer, fer_python: Path | None) -> None:
         return recognizer.recognize(decode_gray(data, max_pixels=50_000_000))
 
     small, large = make_photo(640, 480), make_photo(4000, 3000)
-    own = seconds_of(lambda: recognize(small))
-    table = Table("one photo, one face", title="One photo, on one core")
-    for column in ("ms", "times ours", "faces"):
+    own = median_seconds(lambda: recognize(small))
+    table = Table("one face", title="Photo, on one core")
+    for column in ("ms", "relative", "faces found"):
         table.add_column(column, justify="right")
     table.add_row("ours, 640 x 480", f"{1000 * own:.1f}", "1.0", str(len(recognize(small))))
     if fer_python:
-        for form, theirs in time_fer(fer_python, small).items():
+        for network, theirs in time_fer(fer_python, small).items():
             cells = f"{1000 * theirs['seconds']:.1f}", f"{theirs['seconds'] / own:.1f}", str(theirs["faces"])
-            table.add_row(f"fer, Haar and {form}, 640 x 480", *cells)
-    biggest = seconds_of(lambda: recognize(large))
-    table.add_row("ours, 4000 x 3000", f"{1000 * biggest:.1f}", f"{biggest / own:.1f}", str(len(recognize(large))))
+            table.add_row(f"fer, Haar and {network}, 640 x 480", *cells)
+    seconds = median_seconds(lambda: recognize(large))
+    table.add_row("ours, 4000 x 3000", f"{1000 * seconds:.1f}", f"{seconds / own:.1f}", str(len(recognize(large))))
     console.print(table)
 
 
@@ -108,22 +111,21 @@ def compare_classifiers(recognizer: Recognizer, directory: Path) -> None:
     path = directory / card["model"]["file"]
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     size, name = card["preprocessing"]["size"], card["preprocessing"]["input"]["name"]
-    table = Table("faces", title=f"Classifier {card['family']}, {card['model']['variant']}, on one core")
+    table = Table("faces", title=f"Classifier {card['run']}, {card['model']['variant']}, on one core")
     for column in ("ONNX Runtime alone, ms", "classify, ms", "ratio"):
         table.add_column(column, justify="right")
     for count in BATCHES:
         crops = np.random.default_rng(0).integers(0, 256, (count, size, size)).astype(np.uint8)
-        views = [crops, crops[:, :, ::-1]] if card["flip"] else [crops]
-        pixels = np.concatenate(views)[..., None].astype(np.float32)
-        bare = seconds_of(lambda pixels=pixels: session.run(None, {name: pixels}))
-        ours = seconds_of(lambda crops=crops: recognizer.classify(crops))
-        table.add_row(str(count), f"{1000 * bare:.2f}", f"{1000 * ours:.2f}", f"{ours / bare:.2f}")
+        pixels = np.concatenate(make_views(crops, card["views"]))[..., None].astype(np.float32)
+        runtime = median_seconds(lambda pixels=pixels: session.run(None, {name: pixels}))
+        ours = median_seconds(lambda crops=crops: recognizer.classify(crops))
+        table.add_row(str(count), f"{1000 * runtime:.2f}", f"{1000 * ours:.2f}", f"{ours / runtime:.2f}")
     console.print(table)
 
 
 @contextmanager
 def running_server(directory: Path) -> Iterator[tuple[str, psutil.Process, float]]:
-    """A server process: its address, the process, and how many seconds it took to be ready."""
+    """Start a server; yield its address, its process, and the seconds until it was ready."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -151,11 +153,11 @@ def wait_until_ready(url: str, server: subprocess.Popen, limit: float = 60) -> N
                 return
         except httpx2.TransportError:
             time.sleep(0.02)
-    sys.exit("serving: the server did not start; its message stands above")
+    sys.exit("serving: the server did not start; see its message above")
 
 
-async def put_under_load(address: str, process: psutil.Process, seconds: float) -> tuple[dict, list, list]:
-    """Answers by status, latencies of the good ones in seconds, and memory in MB after ten seconds and at the end."""
+async def run_load_test(address: str, process: psutil.Process, seconds: float) -> tuple[dict, list, list]:
+    """Number of responses by status, seconds per successful response, and memory in MB early and at the end."""
     photo, statuses, latencies, memory = make_photo(640, 480), collections.Counter(), [], []
     end = time.perf_counter() + seconds
     limits = httpx2.Limits(max_connections=CLIENTS)
@@ -184,21 +186,21 @@ async def put_under_load(address: str, process: psutil.Process, seconds: float) 
 
 
 def measure_server(directory: Path, seconds: float) -> bool:
-    """Print what the server bears and takes; whether all requests were answered."""
+    """Print the results of the load test and the footprint; return whether all requests succeeded."""
     with running_server(directory) as (address, process, start):
         idle = process.memory_info().rss / 1e6
-        statuses, latencies, memory = asyncio.run(put_under_load(address, process, seconds))
-    load = Table("answers", title=f"Load: {CLIENTS} clients for {seconds:g} s, 640 x 480, {WORKERS} workers")
+        statuses, latencies, memory = asyncio.run(run_load_test(address, process, seconds))
+    load = Table("responses", title=f"Load test: {CLIENTS} clients for {seconds:g} s, 640 x 480, {WORKERS} workers")
     for column in ("per second", "p50 ms", "p99 ms"):
         load.add_column(column, justify="right")
     p50, p99 = (1000 * np.quantile(latencies, share) if latencies else np.nan for share in (0.5, 0.99))
     counts = ", ".join(f"{count:,} with {status}" for status, count in sorted(statuses.items()))
     load.add_row(counts, f"{len(latencies) / seconds:.1f}", f"{p50:.0f}", f"{p99:.0f}")
     console.print(load)
-    table = Table("footprint")
-    table.add_column("", justify="right")
-    table.add_row("start to ready, s", f"{start:.2f}")
-    table.add_row("memory at rest, MB", f"{idle:.0f}")
+    table = Table("", title="Footprint")
+    table.add_column("value", justify="right")
+    table.add_row("startup, s", f"{start:.2f}")
+    table.add_row("memory when idle, MB", f"{idle:.0f}")
     table.add_row(f"memory after {min(EARLY, seconds / 2):g} s of load, MB", f"{memory[0]:.0f}")
     table.add_row("memory at the end, MB", f"{memory[1]:.0f}")
     table.add_row("installed environment, MB", installed_size())
@@ -208,7 +210,7 @@ def measure_server(directory: Path, seconds: float) -> bool:
 
 def installed_size() -> str:
     if not ENVIRONMENT.exists():
-        return f"no {ENVIRONMENT}: make serve"
+        return f"no {ENVIRONMENT}: run make serve"
     files = [path.lstat() for path in ENVIRONMENT.rglob("*") if path.is_file() and not path.is_symlink()]
     return f"{sum(file.st_blocks for file in files) * 512 / 1e6:.0f}"
 
@@ -216,12 +218,12 @@ def installed_size() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("models/serving"), help="directory with card.json")
-    parser.add_argument("--fer-python", type=Path, help="python of an environment in which fer is installed")
-    parser.add_argument("--seconds", type=float, default=60, help="how long the load lasts")
+    parser.add_argument("--fer-python", type=Path, help="Python of an environment with fer")
+    parser.add_argument("--seconds", type=float, default=60, help="duration of the load test")
     options = parser.parse_args()
     try:
         recognizer = Recognizer.load(options.model)
-    except (FileNotFoundError, ValueError) as error:
+    except UserError as error:
         sys.exit(f"serving: {error}")
     cv2.setNumThreads(1)
     compare_photos(recognizer, options.fer_python)

@@ -214,7 +214,7 @@ STAGES = tuple(Runs.model_fields)
 
 
 class Prediction(Block):
-    views: Literal[1, 2]
+    views: Annotated[int, Field(ge=1, le=2)]
 
 
 class PredictionByProtocol(Block):
@@ -351,9 +351,8 @@ def _keys_of(location: tuple) -> list[str]:
     """The keys of the block at this place of the file."""
     kind: Any = Params
     for part in location:
-        if isinstance(part, int) and not _is_block(kind):
-            continue
-        kind = _value_type(kind, part)
+        if not isinstance(part, int):  # an item of a list has the type of its list here
+            kind = _value_type(kind, part)
     return list(kind.model_fields)
 
 

@@ -1,6 +1,6 @@
 """Learn the mean shape that faces are aligned to, from the Training faces that dlib finds without enlargement.
 
-    python -m tools.learn_mean_shape data/decoded facial_expression/mean_shape.csv
+    python -m tools.learn_mean_shape data/decoded facial_expression/faces/mean_shape.csv
 
 Takes about a minute on two cores for FER2013. PublicTest and PrivateTest have no part in it. The result is kept in git:
 run this only to learn another one, from other faces.
@@ -10,10 +10,10 @@ import argparse
 
 import numpy as np
 
-from facial_expression.detection import DetectionPass
-from facial_expression.facetable import read_face_table
-from facial_expression.mean_shape import learn_mean_shape, save_mean_shape
-from facial_expression.table_alignment import detect_faces
+from facial_expression.data.face_table import read_face_table
+from facial_expression.faces.align_table import detect_faces
+from facial_expression.faces.detection import DetectionPass
+from facial_expression.faces.mean_shape import learn_mean_shape, save_mean_shape
 
 LANDMARK_ENLARGEMENT = 4
 

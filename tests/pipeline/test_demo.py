@@ -1,8 +1,10 @@
-"""The copy of the project in which the demo and the tests of the chain run."""
+"""The copy of the project in which the demo and the tests of the pipeline run."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from facial_expression.params import load_params
 from tools import demo
@@ -10,21 +12,28 @@ from tools import demo
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
-    rate = {"official": {"learning_rate": 1e-05}}
-    demo.make_copy(tmp_path / "copy", {"download": {"dataset": "synthetic"}, "train_wide": rate})
+    changes = {"download": {"dataset": "synthetic"}, "recipes": {"short": {"learning_rate": 1e-05}}}
+    demo.make_copy(tmp_path / "copy", changes)
     return tmp_path / "copy"
 
 
-def test_parameters_are_changed_and_stay_valid_with_their_comments(copy):
+def test_changed_parameters_stay_valid_and_keep_comments(copy):
     original, changed = load_params(demo.ROOT / "params.yaml"), load_params(copy / "params.yaml")
-    assert (changed.download.dataset, changed.train_wide.official.learning_rate) == ("synthetic", 1e-05)
-    assert changed.train_wide.published == original.train_wide.published
-    assert changed.train_shallow == original.train_shallow
-    assert "# Every knob of every stage" in (copy / "params.yaml").read_text()
+    assert changed.download.dataset == "synthetic"
+    assert changed.recipes["short"].learning_rate == 1e-05
+    assert changed.recipes["study"] == original.recipes["study"]
+    assert changed.runs == original.runs
+    assert "# All settings." in (copy / "params.yaml").read_text()
 
 
-def test_a_second_copy_is_the_project_again_but_keeps_data_and_cache(copy):
-    stale = copy / "facial_expression" / "synthetic" / "gone.py"
+def test_demo_parameters_are_valid():
+    original = load_params(demo.ROOT / "params.yaml")
+    overrides = YAML(typ="safe").load(demo.OVERRIDES)
+    assert set(overrides["recipes"]) == set(original.recipes)
+
+
+def test_second_copy_keeps_data_and_cache_only(copy):
+    stale = copy / "facial_expression" / "data" / "gone.py"
     kept = [copy / "data" / "raw" / "faces.csv", copy / ".dvc" / "cache" / "object", copy / "dvc.lock"]
     for path in (stale, *kept):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +44,19 @@ def test_a_second_copy_is_the_project_again_but_keeps_data_and_cache(copy):
     assert load_params(copy / "params.yaml") == load_params(demo.ROOT / "params.yaml")
 
 
-def test_a_project_without_git_is_an_error_that_says_what_to_do(tmp_path, monkeypatch):
+def test_override_of_none_removes_a_run(tmp_path):
+    demo.make_copy(tmp_path, {"runs": {"resnet": {"small-original": None}}})
+    assert "small-original" not in load_params(tmp_path / "params.yaml").all_runs
+
+
+def test_demo_is_a_repository_with_a_commit(copy):
+    for _ in range(2):  # the second time nothing has changed
+        demo.commit(copy, "Run the pipeline")
+    log = subprocess.run(["git", "log", "--format=%s"], cwd=copy, capture_output=True, text=True, check=True).stdout
+    assert log == "Run the pipeline\n"
+
+
+def test_project_without_git_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "ROOT", tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(SystemExit, match="git init"):

@@ -2,21 +2,23 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
+from helpers.project import ROOT
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from facial_expression.emotions import NAMES
-from facial_expression.params import FAMILIES, REPORTS, Params, ParamsError, load_params
+from facial_expression.params import STAGES, Params, ParamsError, Recipe, load_params
 
-COMMITTED = Path(__file__).parent.parent / "params.yaml"
+COMMITTED = ROOT / "params.yaml"
 CONTENT = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
 MISSING = object()
 PASS = {"upsampling": 1, "enlargement": 1, "border": 0}
-EXPORT_KEYS = "protocol, opset, calibration_faces, doubt, largest_loss"
-WIDE = CONTENT["train_wide"]["official"]
+EXPORT_KEYS = "report, opset, calibration_faces, confidence_threshold, max_accuracy_drop"
+SHORT = CONTENT["recipes"]["short"]
+RUN = {"protocol": "official", "network": {"module": "wide"}, "input": "aligned", "recipe": "short"}
+LONG = "recipes__long__augmentation"
 
 
 def load_text(tmp_path, text: str | bytes) -> Params:
@@ -46,15 +48,16 @@ def complaint(tmp_path, **changes) -> str:
     return str(raised.value)
 
 
-def test_the_committed_file_is_valid():
+def test_committed_file_is_valid():
     params = load_params(COMMITTED)
-    assert params.model_dump() == CONTENT
     assert params.align.passes[0].model_dump() == PASS
     assert params.filter_classes.drop == ["disgust"]
-    assert params.train_shallow.published.learning_rate == 5e-4
+    assert params.recipes["study"].learning_rate == 5e-4
+    assert list(params.all_runs) == [name for stage in STAGES for name in CONTENT["runs"][stage]]
+    assert list(params.evaluate) == list(CONTENT["evaluate"])
 
 
-def test_the_current_directory_is_searched_by_default(tmp_path, monkeypatch):
+def test_finds_params_in_the_current_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(COMMITTED.parent)
     assert load_params() == load_params(COMMITTED)
     monkeypatch.chdir(tmp_path)
@@ -62,7 +65,7 @@ def test_the_current_directory_is_searched_by_default(tmp_path, monkeypatch):
         load_params()
 
 
-def test_parameters_cannot_change_after_reading():
+def test_parameters_are_immutable():
     params = load_params(COMMITTED)
     with pytest.raises(ValidationError):
         params.runtime.threads = 3
@@ -72,7 +75,7 @@ def test_parameters_cannot_change_after_reading():
     ("name", "value", "line"),
     [
         # unknown keys, at every level
-        ("tarin_wide", {}, f"tarin_wide: unknown key; allowed here are {', '.join(Params.model_fields)}"),
+        ("tarin", {}, f"tarin: unknown key; allowed here are {', '.join(Params.model_fields)}"),
         ("runtime__thread", 1, "runtime.thread: unknown key; allowed here are backend, onednn, threads, workers"),
         (
             "align__passes__1__bordr",
@@ -80,98 +83,105 @@ def test_parameters_cannot_change_after_reading():
             "align.passes.1.bordr: unknown key; allowed here are upsampling, enlargement, border",
         ),
         (
-            "train_wide__official__augmentation__flp",
+            f"{LONG}__flp",
             0.5,
-            "train_wide.official.augmentation.flp: unknown key; "
+            "recipes.long.augmentation.flp: unknown key; "
             "allowed here are flip, shift, rotation, scale, contrast, cutout, mixup",
         ),
         (
-            "train_wide__official__stem_pool",
-            True,
-            "train_wide.official.stem_pool: unknown key; allowed here are pictures, iterations, ",
+            "recipes__short__pictures",
+            "aligned",
+            "recipes.short.pictures: unknown key; allowed here are iterations, snapshot_every, ",
         ),
         (
-            "train_wide__published__grow",
-            True,
-            "train_wide.published.grow: unknown key; allowed here are pictures, iterations, ",
+            "runs__wide__wide__iteratons",
+            1,
+            "runs.wide.wide.iteratons: unknown key; allowed here are protocol, network, input, recipe, iterations, ",
         ),
-        ("train_shallow__seven", {}, "train_shallow.seven: unknown key; allowed here are published, official"),
-        ("evaluate__eight", {}, "evaluate.eight: unknown key; allowed here are published, official, seven"),
+        (
+            "runs__wide__wide__augmentation",
+            {"flp": 1.0},
+            "runs.wide.wide.augmentation.flp: unknown key; allowed here are flip, ",
+        ),
+        ("runs__mobilenet", {}, "runs.mobilenet: unknown key; allowed here are shallow, wide, resnet"),
+        (
+            "runs__resnet__small__network",
+            {"module": "resnet", "stm": 5},
+            "runs.resnet.small.network: unknown key stm; allowed here are module, blocks, filters, stem, stem_pool, ",
+        ),
+        (
+            "evaluate__official-7__families",
+            1,
+            "evaluate.official-7.families: unknown key; allowed here are protocol, drop, ",
+        ),
+        ("predict__seven", {}, "predict.seven: unknown key; allowed here are study, official"),
         # missing keys, at every level
         ("export", MISSING, "export: missing"),
-        ("evaluate__seven__seed", MISSING, "evaluate.seven.seed: missing"),
-        ("train_wide__official__time_budget", MISSING, "train_wide.official.time_budget: missing"),
-        ("train_resnet__official__grow", MISSING, "train_resnet.official.grow: missing"),
-        ("train_resnet10__official__stem_pool", MISSING, "train_resnet10.official.stem_pool: missing"),
-        ("train_resnet__published__stem_pool", MISSING, "train_resnet.published.stem_pool: missing"),
-        ("evaluate__seven", MISSING, "evaluate.seven: missing"),
+        ("evaluate__official-7__seed", MISSING, "evaluate.official-7.seed: missing"),
+        ("recipes__short__iterations", MISSING, "recipes.short.iterations: missing"),
+        ("runs__wide__wide__network", MISSING, "runs.wide.wide.network: missing"),
+        ("runs__resnet__small__network__module", MISSING, "runs.resnet.small.network.module: missing"),
+        ("runs__wide", MISSING, "runs.wide: missing"),
         ("align__passes__2__border", MISSING, "align.passes.2.border: missing"),
-        ("train_resnet__published__augmentation__mixup", MISSING, "train_resnet.published.augmentation.mixup: missing"),
         # something else where a block must be
         ("export", None, f"export: must be a block of the keys {EXPORT_KEYS}, not None"),
         ("export", ["official"], f"export: must be a block of the keys {EXPORT_KEYS}, not ['official']"),
         ("align__passes__0", 1, "align.passes.0: must be a block of the keys upsampling, enlargement, border, not 1"),
         (
-            "train_wide__published__augmentation",
+            LONG,
             0.5,
-            "train_wide.published.augmentation: must be a block of the keys flip, shift, rotation, scale, contrast, "
+            "recipes.long.augmentation: must be a block of the keys flip, shift, rotation, scale, contrast, "
             "cutout, mixup, not 0.5",
         ),
-        # what does not go together
+        # names that must exist or be unique
+        ("runs__wide__wide__recipe", "shrt", "runs.wide.wide.recipe: must be one of study, short, long, not 'shrt'"),
         (
-            "train_resnet__official__stem_pool",
-            True,
-            "the whole file: train_resnet.official grows from train_resnet10.official: stem_pool must be the same in ",
+            "runs__wide__wide__network",
+            {"module": "wid"},
+            "runs.wide.wide.network: module must be one of resnet, shallow, wide, not 'wid'",
         ),
-        (
-            "train_resnet10__published__pictures",
-            "framed",
-            "the whole file: train_resnet.published grows from train_resnet10.published: pictures must be the same in ",
-        ),
+        ("export__report", "official", "export.report: must be one of study-6, official-6, official-7, not 'official'"),
+        ("runs__wide__shallow", RUN, "runs.wide.shallow: there is another run of this name"),
+        ("runs__wide__ensemble", RUN, "runs.wide.ensemble: the name of a run must not end in ensemble"),
+        ("runs__wide__my-ensemble", RUN, "runs.wide.my-ensemble: the name of a run must not end in ensemble"),
+        ("runs__wide__a/b", RUN, "runs.wide.a/b.[key]: must be lower-case letters, digits and single hyphens, not"),
         # wrong types
-        ("train_resnet__official__grow", 1, "train_resnet.official.grow: must be a valid boolean, not 1"),
-        ("predict__official__flip", 1, "predict.official.flip: must be a valid boolean, not 1"),
-        ("evaluate__official__temperature", 1.5, "evaluate.official.temperature: must be a valid boolean, not 1.5"),
+        ("predict__official__views", True, "predict.official.views: must be a valid integer, not True"),
+        ("evaluate__official-6__temperature", 1.5, "evaluate.official-6.temperature: must be a valid boolean, not 1.5"),
         ("runtime__threads", "4", "runtime.threads: must be a valid integer, not '4'"),
         ("runtime__threads", True, "runtime.threads: must be a valid integer, not True"),
         ("runtime__threads", None, "runtime.threads: must be a valid integer, not None"),
         ("runtime__onednn", True, "runtime.onednn: must be a valid integer, not True"),
         ("runtime__onednn", 1.0, "runtime.onednn: must be a valid integer, not 1.0"),
-        (
-            "train_wide__official__iterations",
-            4000.0,
-            "train_wide.official.iterations: must be a valid integer, not 4000.0",
-        ),
-        ("train_wide__official__iterations", 0.5, "train_wide.official.iterations: must be a valid integer, not 0.5"),
-        (
-            "train_wide__official__learning_rate",
-            "1e-4",
-            "train_wide.official.learning_rate: must be a valid number, not '1e-4'",
-        ),
-        (
-            "train_wide__official__weight_decay",
-            False,
-            "train_wide.official.weight_decay: must be a valid number, not False",
-        ),
+        ("recipes__short__iterations", 4000.0, "recipes.short.iterations: must be a valid integer, not 4000.0"),
+        ("runs__wide__wide__iterations", 0.5, "runs.wide.wide.iterations: must be a valid integer, not 0.5"),
+        ("recipes__short__learning_rate", "1e-4", "recipes.short.learning_rate: must be a valid number, not '1e-4'"),
+        ("recipes__long__weight_decay", False, "recipes.long.weight_decay: must be a valid number, not False"),
         ("download__kaggle_handle", 5, "download.kaggle_handle: must be a valid string, not 5"),
         ("download__archive", 5, "download.archive: must be a valid string, not 5"),
         ("filter_classes__drop", "disgust", "filter_classes.drop: must be a valid list, not 'disgust'"),
         ("align__passes", PASS, "align.passes: must be a valid list, not {'border': 0, "),
         # values out of range
         (
-            "train_wide__official__time_budget",
+            "recipes__short__time_budget",
             -0.5,
-            "train_wide.official.time_budget: must be greater than or equal to 0, not -0.5",
+            "recipes.short.time_budget: must be greater than or equal to 0, not -0.5",
         ),
         (
-            "evaluate__seven__protocol",
+            "evaluate__official-7__protocol",
             "seven",
-            "evaluate.seven.protocol: must be 'published' or 'official', not 'seven'",
+            "evaluate.official-7.protocol: must be 'study' or 'official', not 'seven'",
         ),
         (
-            "evaluate__seven__ensemble_last",
+            "runs__wide__wide__input",
+            "framed",
+            "runs.wide.wide.input: must be 'aligned', 'centered' or 'decoded', not 'framed'",
+        ),
+        ("predict__official__views", 3, "predict.official.views: must be less than or equal to 2, not 3"),
+        (
+            "evaluate__official-7__ensemble_last",
             0,
-            "evaluate.seven.ensemble_last: must be greater than or equal to 1, not 0",
+            "evaluate.official-7.ensemble_last: must be greater than or equal to 1, not 0",
         ),
         ("runtime__onednn", 2, "runtime.onednn: must be less than or equal to 1, not 2"),
         ("runtime__workers", -2, "runtime.workers: must be greater than or equal to -1, not -2"),
@@ -180,13 +190,9 @@ def test_parameters_cannot_change_after_reading():
         ("align__passes__0__upsampling", 4, "align.passes.0.upsampling: must be less than or equal to 3, not 4"),
         ("align__passes", [], "align.passes: must have at least 1 item, not 0"),
         ("align__passes", [PASS] * 9, "align.passes: must have at most 8 items, not 9"),
-        ("train_wide__official__learning_rate", 0, "train_wide.official.learning_rate: must be greater than 0, not 0"),
-        (
-            "train_wide__official__augmentation__flip",
-            1.5,
-            "train_wide.official.augmentation.flip: must be less than or equal to 1, not 1.5",
-        ),
-        ("evaluate__official__seed", 2**31, "evaluate.official.seed: must be less than 2147483648, not 2147483648"),
+        ("recipes__short__learning_rate", 0, "recipes.short.learning_rate: must be greater than 0, not 0"),
+        (f"{LONG}__flip", 1.5, "recipes.long.augmentation.flip: must be less than or equal to 1, not 1.5"),
+        ("evaluate__study-6__seed", 2**31, "evaluate.study-6.seed: must be less than 2147483648, not 2147483648"),
         ("runtime__backend", "theano", "runtime.backend: must be 'tensorflow', 'jax' or 'torch', not 'theano'"),
         ("download__md5", "F" * 32, "download.md5: must be 32 lower-case hexadecimal digits, not 'FFF"),
         ("download__kaggle_handle", "fer2013", "download.kaggle_handle: must be of the form owner/name, not 'fer2013'"),
@@ -198,27 +204,27 @@ def test_parameters_cannot_change_after_reading():
         ),
         # values that do not fit each other
         ("filter_classes__drop", list(NAMES[:6]), "filter_classes.drop: must leave at least two classes"),
-        ("evaluate__seven__drop", list(NAMES[:6]), "evaluate.seven.drop: must leave at least two classes"),
+        ("evaluate__official-7__drop", list(NAMES[:6]), "evaluate.official-7.drop: must leave at least two classes"),
         (
             "filter_classes__training_share",
             0.85,
             "filter_classes: training_share and validation_share together must stay below 1: the rest is the test part",
         ),
         (
-            "train_wide__official__snapshot_every",
-            WIDE["validate_every"] + 1,
-            "train_wide.official: snapshot_every must be a multiple of validate_every, "
+            "recipes__short__snapshot_every",
+            SHORT["validate_every"] + 1,
+            "recipes.short: snapshot_every must be a multiple of validate_every, "
             "and iterations a multiple of snapshot_every",
         ),
         (
-            "train_wide__official__iterations",
-            WIDE["iterations"] + 1,
-            "train_wide.official: snapshot_every must be a multiple of validate_every, and iter",
+            "runs__wide__wide__iterations",
+            SHORT["iterations"] + 1,
+            "runs.wide.wide: snapshot_every must be a multiple of validate_every, and iterations a multiple of",
         ),
-        ("train_wide__official__warmup", WIDE["iterations"], "train_wide.official: warmup must be below iterations"),
+        ("runs__wide__wide__warmup", SHORT["iterations"], "runs.wide.wide: warmup must be below iterations"),
     ],
 )
-def test_one_wrong_entry(tmp_path, name, value, line):
+def test_names_one_wrong_entry(tmp_path, name, value, line):
     first, *lines = complaint(tmp_path, **{name: value}).split("\n")
     assert first == f"{tmp_path / 'own.yaml'} has 1 wrong entry:"
     assert len(lines) == 1
@@ -226,13 +232,13 @@ def test_one_wrong_entry(tmp_path, name, value, line):
 
 
 @pytest.mark.parametrize("value", [".nan", ".inf", "-.inf"])
-def test_numbers_are_finite(tmp_path, value):
-    text = COMMITTED.read_text().replace("weight_decay: 0.0 ", f"weight_decay: {value} ")
-    with pytest.raises(ParamsError, match=r"train_shallow\.published\.weight_decay: must be .*, not -?(nan|inf)"):
+def test_rejects_numbers_that_are_not_finite(tmp_path, value):
+    text = COMMITTED.read_text().replace("weight_decay: 0.002 ", f"weight_decay: {value} ")
+    with pytest.raises(ParamsError, match=r"recipes\.long\.weight_decay: must be .*, not -?(nan|inf)"):
         load_text(tmp_path, text)
 
 
-def test_all_wrong_entries_are_told_at_once(tmp_path):
+def test_lists_all_wrong_entries_at_once(tmp_path):
     message = complaint(tmp_path, runtime__threads="4", export__opset=MISSING, align__siez=48)
     assert message.split("\n")[0].endswith("has 3 wrong entries:")
     for key in ("runtime.threads", "export.opset", "align.siez"):
@@ -242,67 +248,84 @@ def test_all_wrong_entries_are_told_at_once(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("train_wide__official__weight_decay", 0),
-        ("train_wide__official__augmentation__rotation", 15),
+        ("recipes__short__weight_decay", 0),
+        (f"{LONG}__rotation", 15),
         ("align__margin", 0),
         ("download__md5", None),
         ("download__archive", "~/fer2013.zip"),
         ("filter_classes__drop", []),
         ("filter_classes__drop", list(NAMES[2:])),
-        ("evaluate__seven__drop", list(NAMES[2:])),
-        ("evaluate__published__drop", []),
-        ("train_resnet__official__grow", False),
-        ("train_shallow__official__time_budget", 0),
-        ("train_resnet__published__time_budget", 0.5),
+        ("evaluate__official-7__drop", list(NAMES[2:])),
+        ("evaluate__study-6__drop", []),
+        ("recipes__study__time_budget", 0.5),
         ("runtime__workers", 1),
         ("runtime__onednn", 0),
-        ("train_wide__official__warmup", WIDE["iterations"] - 1),
+        ("recipes__short__warmup", SHORT["iterations"] - 1),
         ("align__passes", [PASS] * 8),
     ],
 )
-def test_allowed_at_the_edge(tmp_path, name, value):
+def test_accepts_values_at_the_limit(tmp_path, name, value):
     read = load_changed(tmp_path, **{name: value}).model_dump()
     for key in name.split("__"):
         read = read[key]
     assert read == value
 
 
-def test_what_does_not_grow_may_see_other_pictures(tmp_path):
-    params = load_changed(tmp_path, train_resnet__official__grow=False, train_resnet__official__pictures="aligned")
-    assert params.train_resnet.official.pictures != params.train_resnet10.official.pictures
+def test_recipe_defaults_are_off():
+    recipe = Recipe(iterations=2, snapshot_every=2, validate_every=1, optimizer="sgd", learning_rate=0.1)
+    assert set(recipe.augmentation.model_dump().values()) == {0}
+    off = (recipe.warmup, recipe.weight_decay, recipe.label_smoothing, recipe.moving_average, recipe.time_budget)
+    assert off == (0, 0, 0, 0, 0)
+    assert (recipe.schedule, recipe.batch_size, recipe.seed) == ("constant", 100, 1)
 
 
-def test_a_recipe_says_how_its_network_is_built():
+def test_run_overrides_its_recipe_key_by_key(tmp_path):
+    changes = {"iterations": 1000, "augmentation": {"cutout": 12}}
+    params = load_changed(tmp_path, **{f"runs__wide__wide__{key}": value for key, value in changes.items()})
+    recipe, base = params.all_runs["wide"].recipe, params.recipes["short"]
+    assert recipe.iterations == 1000
+    assert recipe.augmentation.cutout == 12
+    assert recipe.augmentation.flip == base.augmentation.flip == 0.5
+    assert recipe.learning_rate == base.learning_rate
+    assert params.all_runs["shallow"].recipe == base
+
+
+def test_runs_are_grouped_by_stage_and_protocol():
     params = load_params(COMMITTED)
-    for family in FAMILIES:
-        recipe = getattr(params, f"train_{family}").official
-        assert recipe.architecture == ({"stem_pool": recipe.stem_pool} if "resnet" in family else {})
+    for name, run in params.all_runs.items():
+        assert name == run.name
+        assert name in CONTENT["runs"][run.stage]
+        assert run.network.module == CONTENT["runs"][run.stage][name]["network"]["module"]
+    by_protocol = [*params.runs_of("study").values(), *params.runs_of("official").values()]
+    assert sorted(run.name for run in by_protocol) == sorted(params.all_runs)
 
 
-def test_dropped_classes_come_in_the_projects_order(tmp_path):
+def test_network_keeps_the_arguments_of_its_module():
+    network = load_params(COMMITTED).all_runs["small"].network
+    assert network.module == "resnet"
+    assert network.arguments["preactivation"] is True
+    assert "module" not in network.arguments
+
+
+def test_new_run_needs_one_block(tmp_path):
+    params = load_changed(tmp_path, **{"runs__resnet__second-wide": RUN | {"seed": 2}})
+    run = params.all_runs["second-wide"]
+    assert (run.stage, run.network.module, run.recipe.seed) == ("resnet", "wide", 2)
+
+
+def test_dropped_classes_come_in_project_order(tmp_path):
     names = ["neutral", "angry", "neutral"]
-    params = load_changed(tmp_path, filter_classes__drop=names, evaluate__seven__drop=names)
-    assert params.filter_classes.drop == params.evaluate.seven.drop == ["angry", "neutral"]
-
-
-def test_reports_are_the_blocks_of_evaluate():
-    assert tuple(CONTENT["evaluate"]) == REPORTS
-    assert FAMILIES == ("shallow", "wide", "resnet10", "resnet", "preactivation", "uncropped")
-
-
-def test_recipes_of_one_network_do_not_touch_one_another(tmp_path):
-    params = load_changed(tmp_path, train_wide__official__learning_rate=0.25)
-    assert params.train_wide.official.learning_rate == 0.25
-    assert params.train_wide.published.model_dump() == CONTENT["train_wide"]["published"]
+    params = load_changed(tmp_path, **{"filter_classes__drop": names, "evaluate__official-7__drop": names})
+    assert params.filter_classes.drop == params.evaluate["official-7"].drop == ["angry", "neutral"]
 
 
 @pytest.mark.parametrize(("text", "number"), [("1e-4", 1e-4), ("1e-05", 1e-5), ("1.0e-4", 1e-4), ("0.0001", 1e-4)])
-def test_numbers_with_an_exponent_are_read_as_dvc_writes_them(tmp_path, text, number):
-    params = load_text(tmp_path, COMMITTED.read_text().replace("weight_decay: 0.0 ", f"weight_decay: {text} "))
-    assert params.train_shallow.published.weight_decay == number
+def test_reads_exponents_as_dvc_writes_them(tmp_path, text, number):
+    params = load_text(tmp_path, COMMITTED.read_text().replace("weight_decay: 0.002 ", f"weight_decay: {text} "))
+    assert params.recipes["long"].weight_decay == number
 
 
-def test_a_missing_file_and_a_folder_are_named(tmp_path):
+def test_names_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(ParamsError, match=r"none\.yaml is missing: run from the directory that holds it"):
         load_params(tmp_path / "none.yaml")
     with pytest.raises(ParamsError, match=f"{re.escape(str(tmp_path))} cannot be read: "):
@@ -310,7 +333,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "- runtime\n", "runtime\n"])
-def test_a_file_without_blocks_names_them(tmp_path, text):
+def test_file_without_blocks_names_them(tmp_path, text):
     with pytest.raises(
         ParamsError, match=r"own\.yaml has 1 .*\n  the whole file: must be a block of the keys runtime, "
     ):
@@ -333,12 +356,19 @@ def test_invalid_yaml_says_where(tmp_path, text, place):
     assert place in str(raised.value)
 
 
-def test_a_file_in_another_encoding_is_named(tmp_path):
+def test_names_a_file_in_another_encoding(tmp_path):
     with pytest.raises(ParamsError, match=r"own\.yaml cannot be read: 'utf-8' codec"):
         load_text(tmp_path, "runtime: ä".encode("latin-1"))
 
 
 def test_committed_parameters_share_no_block():
     """DVC changes a shared block in all places or loses the change: ``dvc exp run -S`` needs each written out."""
-    events = YAML().parse((Path(__file__).parent.parent / "params.yaml").read_text())
+    events = YAML().parse(COMMITTED.read_text())
     assert not [event.anchor for event in events if getattr(event, "anchor", None)]
+
+
+def test_files_stay_short():
+    """A network is data: neither file grows with a list of networks."""
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 130
+    assert len(COMMITTED.read_text().splitlines()) <= 230
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 130

@@ -1,73 +1,129 @@
-"""What the stages share, and that dvc.yaml names every family wherever one is wanted."""
+"""What the stages share, what dvc.yaml derives from params.yaml, and how a stage fails."""
 
-import json
-import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.project import ROOT, dvc, environment
 from ruamel.yaml import YAML
 
-from facial_expression.facetable import FaceTable, read_face_table, write_face_table
-from facial_expression.mean_shape import load_mean_shape
-from facial_expression.params import FAMILIES
-from stages import frame
-from stages.faces import read_faces
-from stages.trained import pictures_of
+from facial_expression.data.face_table import FaceTable, write_face_table
+from facial_expression.errors import UserError
+from facial_expression.params import STAGES, load_params
+from stages._stage import read_input, run_stage
 
-ROOT = Path(__file__).parents[1]
+PARAMS = load_params(ROOT / "params.yaml")
+SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py"))
 
 
-def write_table(directory, rows, level, size=4, landmarks=None, **columns):
+def write_table(directory, rows, level, size=4, **columns):
     faces = pd.DataFrame({"row": rows, "emotion": "happy", "usage": "Training"} | columns)
     images = np.stack([np.full((size, size), level + row, np.uint8) for row in rows])
-    write_face_table(directory, FaceTable(images, faces, landmarks))
+    write_face_table(directory, FaceTable(images, faces))
 
 
-def test_filtered_faces_are_shown_in_the_pictures_of_another_table(tmp_path, monkeypatch):
+def run_script(directory: Path, *words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", *words]
+    variables = environment() | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=directory, env=variables, capture_output=True, text=True)
+
+
+def test_filtered_faces_get_the_images_of_the_input(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_table("data/filtered", [0, 2, 3], 0, official=["training", "test", "none"])
-    write_table("data/framed", [3, 2, 1, 0], 100)
-    faces = read_faces("framed")
+    write_table("data/centered", [3, 2, 1, 0], 100)
+    faces = read_input("centered")
     assert faces.images[:, 0, 0].tolist() == [100, 102, 103]
     assert faces.faces["official"].tolist() == ["training", "test", "none"]
 
 
-def test_frames_are_made_of_the_faces_that_alignment_kept(tmp_path, monkeypatch, capsys):
-    """Under ``align.missing: drop`` these are fewer than were decoded."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    monkeypatch.chdir(tmp_path)
-    write_table("data/decoded", [0, 1, 2, 3], 50, size=48)
-    landmarks = np.repeat(48 * load_mean_shape().picture[None], 2, axis=0).astype(np.float32)
-    write_table("data/aligned", [1, 3], 0, size=48, landmarks=landmarks, detected=[True, True])
-    frame.main()
-    assert "framed 2 faces" in capsys.readouterr().out
-    framed = read_face_table("data/framed")
-    assert framed.faces["row"].tolist() == [1, 3]
-    assert framed.images.shape == (2, 48, 48)
-    assert (framed.images == np.uint8([51, 53])[:, None, None]).all()
+def test_user_error_becomes_one_line(capsys):
+    def fail():
+        raise UserError("faces.csv, row 3: unknown emotion")
+
+    with pytest.raises(SystemExit) as raised:
+        run_stage(fail)
+    assert str(raised.value.code).endswith(": faces.csv, row 3: unknown emotion")
 
 
-def test_a_network_tells_what_it_saw(tmp_path):
-    recipe = tmp_path / "recipe.json"
-    with pytest.raises(FileNotFoundError, match="holds no network: run `dvc repro`"):
-        pictures_of(tmp_path)
-    recipe.write_text(json.dumps({"recipe": {"pictures": "framed"}}))
-    assert pictures_of(tmp_path) == "framed"
-    recipe.write_text(json.dumps({"recipe": {"seed": 1}}))
-    with pytest.raises(ValueError, match="does not name its pictures: train it anew"):
-        pictures_of(tmp_path)
+@pytest.mark.parametrize("error", [ValueError, KeyError, RuntimeError])
+def test_programming_error_keeps_its_traceback(error):
+    def fail():
+        raise error("a fault of the program")
+
+    with pytest.raises(error):
+        run_stage(fail)
 
 
-def test_dvc_knows_every_family():
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("stages.train_wide", "small"), "runs.wide in params.yaml has no run 'small', but study-wide, wide"),
+        (("stages.predict", "smal"), "params.yaml has no run 'smal', but study-shallow, "),
+        (("stages.evaluate", "official"), "evaluate in params.yaml has no report 'official', but study-6, "),
+        (("stages.decode",), "data/raw/fer2013.csv: no such file"),
+        (("stages.align",), "data/decoded/images.npy is missing: run `dvc repro`"),
+        (("stages.filter_classes",), "data/decoded/images.npy is missing: run `dvc repro`"),
+        (("stages.train_wide", "wide"), "data/filtered/images.npy is missing: run `dvc repro`"),
+        (("stages.export",), "reports/official-6/models.json is missing: run `dvc repro evaluate@official-6`"),
+    ],
+)
+def test_script_run_by_hand_says_what_is_missing(tmp_path, words, message):
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    finished = run_script(tmp_path, *words)
+    assert finished.returncode == 1
+    assert finished.stderr.startswith(f"{words[0].removeprefix('stages.')}: {message}"), finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_every_stage_is_a_script_with_a_description():
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-    assert [name.removeprefix("train_") for name in stages if name.startswith("train_")] == list(FAMILIES)
-    assert stages["predict"]["matrix"]["family"] == list(FAMILIES)
-    for family in FAMILIES:
-        history = f"reports/${{item.protocol}}/history_{family}.csv"
-        predictions = f"data/predictions/${{item.protocol}}/{family}.npz"
-        assert history in stages["validate"]["deps"]
-        assert {history, predictions} <= set(stages["evaluate"]["do"]["deps"])
-        if family != "uncropped":  # which cannot be served
-            assert f"models/${{export.protocol}}/{family}" in stages["export"]["deps"]
+    scripts = set()
+    for stage in stages.values():
+        definition = stage.get("do", stage)
+        assert len(definition["desc"]) > 20
+        words = definition["cmd"].split()
+        scripts.add(words[words.index("-m") + 1].removeprefix("stages."))
+    assert scripts == set(SCRIPTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_docstring_names_command_inputs_and_outputs(script):
+    text = (ROOT / "stages" / f"{script}.py").read_text()
+    docstring = text.split('"""')[1]
+    assert "    dvc repro " in docstring
+    assert "reads   " in docstring
+    assert "writes  " in docstring
+    assert "Takes" in docstring or "takes" in docstring or "images a second" in docstring or "Unpacking" in docstring
+
+
+def test_stages_follow_the_runs_and_reports():
+    listed = {line.split()[0] for line in dvc(ROOT, "stage", "list").stdout.splitlines()}
+    for name, run in PARAMS.all_runs.items():
+        assert {f"train_{run.stage}@{name}", f"predict_{run.stage}@{name}"} <= listed
+    assert {f"evaluate@{report}" for report in PARAMS.evaluate} <= listed
+    assert len(listed) == 4 + 2 * len(PARAMS.all_runs) + len(PARAMS.evaluate) + 1
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_training_depends_on_its_own_network_alone(stage):
+    """A change in one network must not retrain the others."""
+    definition = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][f"train_{stage}"]["do"]
+    networks = [path for path in definition["deps"] if path.startswith("facial_expression/networks")]
+    assert networks == ["facial_expression/networks/plain.py", "facial_expression/networks/${item.network.module}.py"]
+    assert definition["params"][0] == f"runs.{stage}.${{key}}"
+    assert definition["cmd"] == f"python -m stages.train_{stage} ${{key}}"
+
+
+def test_no_list_of_networks_outside_params():
+    """Figures, page, demo, benchmarks and tools follow the runs by themselves."""
+    names = [name for name in PARAMS.all_runs if name not in ("shallow", "wide", "small")]
+    assert names
+    for folder in ("facial_expression", "app", "benchmarks", "tools", "stages"):
+        for path in (ROOT / folder).rglob("*.py"):
+            code = "".join(path.read_text().split('"""')[::2])
+            assert not [name for name in names if name in code], path
