@@ -1,1 +1,1 @@
-"""The web application: photos in, expressions out. It knows HTTP and pictures; faces are the recognizer's business."""
+"""The web application: an HTTP API and a page. Finding and classifying faces is left to ``Recognizer``."""

@@ -1,4 +1,4 @@
-"""A picture file as gray levels, upright, and gray levels as a picture file."""
+"""Decode image files to upright grayscale arrays, and encode such arrays as data URLs."""
 
 import base64
 import contextlib
@@ -12,12 +12,12 @@ from app.problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
-_MOST_SCANS = 100  # of a progressive JPEG, ten of which are usual; each makes libjpeg walk the whole picture
-_MOST_EXIF = 16  # blocks of EXIF data, one of which is usual; Pillow's time grows with their square
+_MAX_SCANS = 100  # in a progressive JPEG; ten are typical, and libjpeg decodes the whole image for each
+_MAX_EXIF_BLOCKS = 16  # one is typical, and Pillow's time grows with the square of their number
 
-warnings.filterwarnings("ignore", module="PIL")  # they would tell the log about pictures
+warnings.filterwarnings("ignore", module="PIL")  # Pillow's warnings would put details of uploads in the log
 
-_UPRIGHT = {  # what to do with a picture by its EXIF orientation
+_TRANSPOSE = {  # by EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -29,47 +29,46 @@ _UPRIGHT = {  # what to do with a picture by its EXIF orientation
 
 
 def decode_gray(data: bytes, max_pixels: int) -> np.ndarray:
-    """The gray levels of a picture file: uint8, shape (height, width).
+    """Decode an image file to gray levels (uint8, shape (height, width)).
 
-    Of an animation, the first frame; what is transparent is taken to lie on white; the EXIF orientation is followed.
+    Uses the first frame of an animation, composites transparency onto white and applies the EXIF orientation.
 
     Args:
         data: a file in one of ``FORMATS``.
-        max_pixels: the largest picture, width times height. It is looked up in the file's header, before any pixel is
-            decoded.
+        max_pixels: limit on width times height, checked in the file's header before any pixel is decoded.
 
     Raises:
-        Problem: the file is of another format, damaged or too large.
+        Problem: the format is not supported, or the file is damaged or too large.
     """
-    _check_segments(data)
+    _check_jpeg_segments(data)
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_pixels(image.size, max_pixels)
-            image.draft("L", image.size)  # a JPEG holds its gray levels apart from its colours
+            image.draft("L", image.size)  # JPEG stores luma separately, so color need not be decoded
             gray = _to_gray(image)
-            return np.asarray(gray.transpose(_UPRIGHT[orientation]) if (orientation := _orientation(image)) else gray)
+            return np.asarray(gray.transpose(_TRANSPOSE[turned]) if (turned := _orientation(image)) else gray)
     except UnidentifiedImageError:
-        raise Problem(UNSUPPORTED, f"This is not a picture in one of the formats {', '.join(FORMATS)}.") from None
+        raise Problem(UNSUPPORTED, f"Supported formats: {', '.join(FORMATS)}.") from None
     except Image.DecompressionBombError:
         raise _too_many_pixels(max_pixels) from None
     except Problem:
         raise
-    except Exception as error:  # Pillow raises a dozen types, from struct.error to SyntaxError, for damaged files
-        raise Problem(DAMAGED, "The file begins like a picture but cannot be decoded. Is it complete?") from error
+    except Exception as error:  # for damaged files, Pillow raises a dozen types, from struct.error to SyntaxError
+        raise Problem(DAMAGED, "The file looks like an image but cannot be decoded. Is it complete?") from error
 
 
 def encode_data_url(gray: np.ndarray) -> str:
-    """A PNG of gray levels (uint8, shape (height, width)) as a ``data:`` URL."""
+    """Encode gray levels (uint8, shape (height, width)) as the ``data:`` URL of a PNG."""
     file = io.BytesIO()
     Image.fromarray(gray).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _check_segments(data: bytes) -> None:
-    """A small file must not be much work: the limit on pixels does not bound how often they are decoded."""
+def _check_jpeg_segments(data: bytes) -> None:
+    """Refuse small files that take very long to decode; the limit on pixels does not bound the number of scans."""
     is_jpeg = data.startswith(b"\xff\xd8")
-    if is_jpeg and (data.count(b"\xff\xda") > _MOST_SCANS or data.count(b"Exif\0\0") > _MOST_EXIF):
-        raise Problem(DAMAGED, "The JPEG has far more parts than a picture needs. Save it anew and try again.")
+    if is_jpeg and (data.count(b"\xff\xda") > _MAX_SCANS or data.count(b"Exif\0\0") > _MAX_EXIF_BLOCKS):
+        raise Problem(DAMAGED, "The JPEG has too many scans or metadata blocks. Save it again and retry.")
 
 
 def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
@@ -78,25 +77,23 @@ def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _too_many_pixels(max_pixels: int) -> Problem:
-    return Problem(
-        TOO_MANY_PIXELS,
-        f"A picture may have {max_pixels / 1e6:g} million pixels at most. Make it smaller and try again.",
-    )
+    detail = f"The limit is {max_pixels / 1e6:g} million pixels. Resize the image and try again."
+    return Problem(TOO_MANY_PIXELS, detail)
 
 
 def _to_gray(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip and not scale
+    if image.mode.startswith("I"):  # 16 bits, which Pillow would clip instead of scaling
         return Image.fromarray((np.asarray(image).astype(np.uint32) // 257).astype(np.uint8))
     if image.has_transparency_data:
-        picture = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("L")
-    # By way of RGB, because not every mode can become gray at once.
+        transparent = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", transparent.size, "white"), transparent).convert("L")
+    # Not every mode converts directly to gray, so convert to RGB first.
     return image if image.mode == "L" else image.convert("RGB").convert("L")
 
 
 def _orientation(image: Image.Image) -> int | None:
-    """The EXIF orientation if the picture has to be turned; damaged metadata is no reason to refuse a picture."""
+    """EXIF orientation if the image has to be transposed; damaged metadata is ignored."""
     with contextlib.suppress(Exception):
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-        return orientation if orientation in _UPRIGHT else None
+        return orientation if orientation in _TRANSPOSE else None
     return None

@@ -1,8 +1,6 @@
-"""The application: its endpoints and how they are put together.
+"""The application and its endpoints. Run it with::
 
-Serve it with::
-
-    uvicorn --factory app.main:create_app
+uvicorn --factory app.main:create_app
 """
 
 import sys
@@ -18,23 +16,24 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
 
 from app import problems
-from app.answers import Answer, EmotionName, PageSettings, describe_face
 from app.images import FORMATS, decode_gray
 from app.middleware import SECURITY_HEADERS, Counting, Headers
 from app.monitoring import MEDIA_TYPE, Monitoring
 from app.problems import BUSY, INTERNAL, KINDS, NO_FACE, Problem
+from app.schemas import EmotionName, PageSettings, RecognitionResponse, describe_face
 from app.settings import Settings
-from app.uploads import FIELD, read_picture
+from app.uploads import FIELD, read_image
 from app.workers import Workers
 from facial_expression.emotions import EMOTIONS
+from facial_expression.errors import UserError
 from facial_expression.recognizer import Recognizer
 
 STATIC = Path(__file__).with_name("static")
 RECOGNIZE = "/api/recognize"
 STUCK_AFTER = 6
-"""How many times its time a picture may be worked on before the server says that it is not well."""
+"""Multiple of the response timeout after which a running job makes the health check fail."""
 
-_BODY = {  # what FastAPI cannot see, because the body is read by hand
+_REQUEST_BODY = {  # FastAPI cannot infer it, because the endpoint reads the body itself
     "requestBody": {
         "required": True,
         "content": {
@@ -52,23 +51,23 @@ _BODY = {  # what FastAPI cannot see, because the body is read by hand
 
 
 def create_app(settings: Settings | None = None, recognizer: Recognizer | None = None) -> FastAPI:
-    """The application, ready to answer.
+    """Create the application.
 
     Args:
-        settings: limits and the model's place; from the environment if left out.
-        recognizer: what finds the faces; loaded from ``settings.model`` if left out.
+        settings: read from the environment by default.
+        recognizer: loaded from ``settings.model`` by default.
 
     Raises:
-        SystemExit: a setting is wrong or the model cannot be loaded; the message says what would help.
+        SystemExit: a setting is invalid or the model cannot be loaded; the message says how to fix it.
     """
     try:
         settings = settings or Settings()
         recognizer = recognizer or Recognizer.load(settings.model, settings.detection_side)
-    except (ValidationError, FileNotFoundError, ValueError) as error:
+    except (ValidationError, UserError) as error:
         sys.exit(f"app: {error}")
-    cv2.setNumThreads(1)  # every worker has one core to itself
-    workers = Workers(settings.workers, settings.waiting)
-    monitoring = Monitoring(lambda: workers.admitted)
+    cv2.setNumThreads(1)  # each worker uses one core
+    workers = Workers(settings.workers, settings.queue_size)
+    monitoring = Monitoring(lambda: workers.occupied)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +76,7 @@ def create_app(settings: Settings | None = None, recognizer: Recognizer | None =
 
     app = FastAPI(
         title="Facial expressions",
-        description="Recognizes the expressions of faces in photos. Photos are processed in memory and not stored.",
+        description="Recognizes facial expressions in photos. Photos are processed in memory and not stored.",
         version="1",
         docs_url=None,
         redoc_url=None,
@@ -86,65 +85,70 @@ def create_app(settings: Settings | None = None, recognizer: Recognizer | None =
     app.add_middleware(Counting, RECOGNIZE, monitoring)
     app.add_middleware(Headers)
     problems.install(app, SECURITY_HEADERS)
-    _add_recognition(app, settings, recognizer, workers, monitoring)
-    _add_operation(app, settings, workers, monitoring)
+    _add_api(app, settings, recognizer, workers, monitoring)
+    _add_operations(app, settings, workers, monitoring)
     _add_pages(app)
     return app
 
 
-def _add_recognition(
+def _add_api(
     app: FastAPI, settings: Settings, recognizer: Recognizer, workers: Workers, monitoring: Monitoring
 ) -> None:
-    def answer(data: bytes) -> Answer:
+    def process(data: bytes) -> RecognitionResponse:
         start = time.perf_counter()
-        picture = decode_gray(data, settings.max_pixels)
-        found = recognizer.recognize(picture, settings.max_faces + 1)
+        image = decode_gray(data, settings.max_pixels)
+        found = recognizer.recognize(image, settings.max_faces + 1)
         faces = [describe_face(face) for face in found[: settings.max_faces]]
         seconds = time.perf_counter() - start
-        monitoring.count_picture(len(faces), seconds)
+        monitoring.count_image(len(faces), seconds)
         if not faces:
-            raise Problem(NO_FACE, "Faces are found when they look at the camera, upright and well lit.")
-        height, width = picture.shape
-        more = len(found) > len(faces)
-        return Answer(width=width, height=height, faces=faces, more_faces=more, milliseconds=round(1000 * seconds, 1))
+            raise Problem(NO_FACE, "Make sure the face is upright, well lit, and looking at the camera.")
+        height, width = image.shape
+        return RecognitionResponse(
+            width=width,
+            height=height,
+            faces=faces,
+            more_faces=len(found) > len(faces),
+            milliseconds=round(1000 * seconds, 1),
+        )
 
-    @app.post(RECOGNIZE, openapi_extra=_BODY, responses=problems.documentation(KINDS))
-    async def recognize(request: Request) -> Answer:
-        """Find the faces in a picture (JPEG, PNG, WebP, GIF or BMP) and recognize their expressions."""
-        with workers.admit():
-            data = await read_picture(request, settings.max_bytes, settings.upload_seconds)
-            return await workers.run(answer, data, seconds=settings.answer_seconds)
+    @app.post(RECOGNIZE, openapi_extra=_REQUEST_BODY, responses=problems.documentation(KINDS))
+    async def recognize(request: Request) -> RecognitionResponse:
+        """Find the faces in an image (JPEG, PNG, WebP, GIF or BMP) and recognize their expressions."""
+        with workers.acquire():
+            data = await read_image(request, settings.max_bytes, settings.upload_timeout)
+            return await workers.run(process, data, timeout=settings.response_timeout)
 
     @app.get("/api/model", responses=problems.documentation((INTERNAL,)))
     def describe_model() -> dict:
-        """The model's card: classes, preprocessing, accuracy on test faces, and where it comes from."""
+        """Return the model card: classes, preprocessing, accuracy on the test set, and provenance."""
         return recognizer.card
 
     @app.get("/api/settings")
     def describe_settings() -> PageSettings:
-        """The limits of this server, and how emotions are shown."""
+        """Return the server's limits and the emoji of each emotion."""
         emotions = [EmotionName(name=emotion.name, emoji=emotion.emoji) for emotion in EMOTIONS]
         limits = settings.model_dump(include={"max_bytes", "max_pixels", "max_faces"})
         return PageSettings(emotions=emotions, **limits)
 
 
-def _add_operation(app: FastAPI, settings: Settings, workers: Workers, monitoring: Monitoring) -> None:
+def _add_operations(app: FastAPI, settings: Settings, workers: Workers, monitoring: Monitoring) -> None:
     @app.get("/healthz", responses=problems.documentation((BUSY,)))
-    async def is_alive() -> dict[str, str]:
-        """The server runs, and none of its threads has been lost to a picture."""
-        if workers.longest > STUCK_AFTER * settings.answer_seconds:
-            raise Problem(BUSY, "A picture has kept a thread for far too long. Start the server anew.")
+    async def check_health() -> dict[str, str]:
+        """Check that the server is running and no thread is stuck."""
+        if workers.longest_runtime > STUCK_AFTER * settings.response_timeout:
+            raise Problem(BUSY, "A thread is stuck processing an image. Restart the server.")
         return {"status": "alive"}
 
     @app.get("/readyz", responses=problems.documentation((BUSY,)))
-    async def is_ready() -> dict[str, str]:
-        """The model is loaded and there is room for another picture."""
-        with workers.admit():
+    async def check_readiness() -> dict[str, str]:
+        """Check that the server can accept another image."""
+        with workers.acquire():
             return {"status": "ready"}
 
     @app.get("/metrics", response_class=Response)
     async def metrics() -> Response:
-        """Figures for Prometheus."""
+        """Return metrics in Prometheus's text format."""
         return Response(monitoring.exposition(), media_type=MEDIA_TYPE)
 
 

@@ -1,4 +1,4 @@
-"""What is done to every response: headers that tell the browser to trust nobody else, and counting."""
+"""Middleware: security headers and request counting."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,7 +19,7 @@ SECURITY_HEADERS = {
 
 
 class Headers:
-    """Adds the security headers, and forbids any copy of an answer about a picture."""
+    """Adds the security headers to every response, and forbids caching of all but static files."""
 
     def __init__(self, app: ASGIApp):
         self._app = app
@@ -29,15 +29,15 @@ class Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
-                asset = scope["path"].startswith("/static/")
-                headers.setdefault("Cache-Control", "no-cache" if asset else "no-store")
+                is_static = scope["path"].startswith("/static/")
+                headers.setdefault("Cache-Control", "no-cache" if is_static else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
 class Counting:
-    """Counts the answers to one path by status."""
+    """Counts the responses to one path by status."""
 
     def __init__(self, app: ASGIApp, path: str, monitoring: Monitoring):
         self._app, self._path, self._monitoring = app, path, monitoring
@@ -53,5 +53,5 @@ class Counting:
         try:
             await self._app(scope, receive, send_and_count)
         except Exception:
-            self._monitoring.count_request(500)  # what outer layers will make of it
+            self._monitoring.count_request(500)  # the response is made by an outer layer
             raise

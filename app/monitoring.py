@@ -1,4 +1,4 @@
-"""Figures for Prometheus. They count requests and faces; nothing in them comes from a picture."""
+"""Prometheus metrics. They count requests and faces; none of them depends on what an image shows."""
 
 from collections.abc import Callable
 
@@ -9,35 +9,39 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Monitoring:
-    """The figures of one application.
+    """The metrics of one application.
 
     Args:
-        admitted: says how many requests are being worked on or wait.
+        requests_in_progress: returns the current number of requests in progress.
     """
 
-    def __init__(self, admitted: Callable[[], int]):
+    def __init__(self, requests_in_progress: Callable[[], int]):
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._requests = Counter(
-            "facial_expression_requests", "Requests to recognize, by status.", ["status"], registry=self._registry
+            "facial_expression_requests", "Recognition requests by status.", ["status"], registry=self._registry
         )
         self._faces = Counter("facial_expression_faces", "Faces found.", registry=self._registry)
         self._seconds = Histogram(
-            "facial_expression_seconds", "Time to decode a picture and to recognize its faces.", registry=self._registry
+            "facial_expression_seconds", "Time to decode an image and recognize its faces.", registry=self._registry
         )
-        gauge = Gauge("facial_expression_admitted", "Requests in work or waiting.", registry=self._registry)
-        gauge.set_function(admitted)
+        gauge = Gauge(
+            "facial_expression_requests_in_progress",
+            "Recognition requests being uploaded, queued or processed.",
+            registry=self._registry,
+        )
+        gauge.set_function(requests_in_progress)
 
     def count_request(self, status: int) -> None:
-        """One more request to recognize was answered."""
+        """Count a response to a recognition request."""
         self._requests.labels(str(status)).inc()
 
-    def count_picture(self, faces: int, seconds: float) -> None:
-        """One more picture was worked on; callable from any thread."""
+    def count_image(self, faces: int, seconds: float) -> None:
+        """Count a processed image; may be called from any thread."""
         self._faces.inc(faces)
         self._seconds.observe(seconds)
 
     def exposition(self) -> bytes:
-        """All figures in Prometheus's text format."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(self._registry)

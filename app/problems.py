@@ -1,4 +1,4 @@
-"""Everything that can go wrong for a client, as problem details (RFC 9457)."""
+"""Errors that the API reports, as problem details (RFC 9457)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of problem: its name in the documentation, its status and what it is called."""
+    """A kind of problem; ``name`` is its anchor on the page ``/docs``."""
 
     name: str
     status: HTTPStatus
     title: str
 
 
-EMPTY = Kind("empty", HTTPStatus.BAD_REQUEST, "No picture in the request")
-MALFORMED = Kind("malformed", HTTPStatus.BAD_REQUEST, "The request's body is malformed")
-SLOW_UPLOAD = Kind("slow-upload", HTTPStatus.REQUEST_TIMEOUT, "The upload took too long")
-TOO_LARGE = Kind("too-large", HTTPStatus(413), "The file is too large")
-TOO_MANY_PIXELS = Kind("too-many-pixels", HTTPStatus(413), "The picture has too many pixels")
-UNSUPPORTED = Kind("unsupported", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Not a picture in a supported format")
-DAMAGED = Kind("damaged", HTTPStatus(422), "The picture is damaged")
+EMPTY = Kind("empty", HTTPStatus.BAD_REQUEST, "No image in the request")
+MALFORMED = Kind("malformed", HTTPStatus.BAD_REQUEST, "Malformed request body")
+SLOW_UPLOAD = Kind("slow-upload", HTTPStatus.REQUEST_TIMEOUT, "Upload timed out")
+TOO_LARGE = Kind("too-large", HTTPStatus(413), "File too large")
+TOO_MANY_PIXELS = Kind("too-many-pixels", HTTPStatus(413), "Too many pixels")
+UNSUPPORTED = Kind("unsupported", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported file format")
+DAMAGED = Kind("damaged", HTTPStatus(422), "Damaged image")
 NO_FACE = Kind("no-face", HTTPStatus(422), "No face found")
-BUSY = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "The server is busy")
-TIMEOUT = Kind("timeout", HTTPStatus.GATEWAY_TIMEOUT, "The picture took too long")
-INTERNAL = Kind("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "The server made a mistake")
+BUSY = Kind("busy", HTTPStatus.SERVICE_UNAVAILABLE, "Server busy")
+TIMEOUT = Kind("timeout", HTTPStatus.GATEWAY_TIMEOUT, "Processing timed out")
+INTERNAL = Kind("internal", HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
 
 KINDS = (
     EMPTY,
@@ -49,12 +49,12 @@ KINDS = (
 
 
 class Problem(Exception):
-    """A request that cannot be answered, and why.
+    """A request that cannot be fulfilled.
 
     Args:
         kind: one of ``KINDS``.
-        detail: what is wrong with this request and what would help, for people.
-        headers: further headers of the response.
+        detail: message for people: what is wrong with this request and how to fix it.
+        headers: additional response headers.
     """
 
     def __init__(self, kind: Kind, detail: str, headers: Mapping[str, str] | None = None):
@@ -63,42 +63,41 @@ class Problem(Exception):
 
 
 class ProblemDetails(BaseModel):
-    """The body of every answer that is an error (RFC 9457)."""
+    """The body of every error response (RFC 9457)."""
 
-    type: str = Field(description="where this kind of problem is explained", examples=["/docs#no-face"])
-    title: str = Field(description="what is wrong, the same for all problems of this kind", examples=[NO_FACE.title])
-    status: int = Field(description="the response's status", examples=[NO_FACE.status])
-    detail: str = Field(description="what is wrong with this request and what would help")
+    type: str = Field(description="where this kind of problem is documented", examples=["/docs#no-face"])
+    title: str = Field(description="summary, the same for all problems of this kind", examples=[NO_FACE.title])
+    status: int = Field(description="HTTP status", examples=[NO_FACE.status])
+    detail: str = Field(description="what is wrong with this request and how to fix it")
 
 
 def install(app: FastAPI, internal_headers: Mapping[str, str]) -> None:
-    """Make problem details of every error of the application.
+    """Turn every error of the application into problem details.
 
     Args:
         app: the application.
-        internal_headers: headers of the answer to an unforeseen error, which no middleware gets to see.
+        internal_headers: headers for status 500, whose response bypasses all middleware.
     """
 
+    @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> JSONResponse:
         kind = problem.kind
         return _respond(f"/docs#{kind.name}", kind.title, kind.status, problem.detail, problem.headers)
 
+    @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
         title = HTTPStatus(error.status_code).phrase
-        detail = f"{request.method} {request.url.path}: {title.lower()}. See /docs for what there is."
+        detail = f"{request.method} {request.url.path}: {title.lower()}. See /docs for the API."
         return _respond("about:blank", title, error.status_code, detail, error.headers)
 
+    @app.exception_handler(Exception)
     async def on_error(request: Request, error: Exception) -> JSONResponse:
-        detail = "An error that nobody foresaw. It is not the picture's fault; please report it."
+        detail = "Unexpected server error. Please report it."
         return _respond(f"/docs#{INTERNAL.name}", INTERNAL.title, INTERNAL.status, detail, internal_headers)
-
-    app.add_exception_handler(Problem, on_problem)
-    app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(Exception, on_error)
 
 
 def documentation(kinds: tuple[Kind, ...]) -> dict[int | str, dict]:
-    """The problems of an endpoint, by status, as FastAPI documents them."""
+    """Describe an endpoint's problems in the form of FastAPI's argument ``responses``."""
     titles: dict[int, list[str]] = {}
     for kind in kinds:
         titles.setdefault(int(kind.status), []).append(kind.title)

@@ -1,4 +1,4 @@
-"""What the application answers, as the API documents it."""
+"""Response bodies of the API."""
 
 from pydantic import BaseModel, Field
 
@@ -6,37 +6,37 @@ from app.images import encode_data_url
 from facial_expression.recognizer import Recognition
 
 
-class FaceAnswer(BaseModel):
+class FaceResponse(BaseModel):
     """One face and its expression."""
 
-    box: list[float] = Field(description="left, top, width and height in pixels; may reach outside of the picture")
-    score: float = Field(description="the detector's confidence, above 0")
-    landmarks: list[list[float]] = Field(description="68 points, x and y in pixels, in the order of iBUG 300-W")
-    crop: str = Field(description="data URL of a PNG: the face as the network saw it")
+    box: list[float] = Field(description="left, top, width and height in pixels; may extend beyond the image")
+    score: float = Field(description="detector score, above 0")
+    landmarks: list[list[float]] = Field(description="68 points (x, y) in pixels, in iBUG 300-W order")
+    crop: str = Field(description="data URL of a PNG: the network's input")
     probabilities: dict[str, float] = Field(description="by emotion; they sum to 1")
-    emotion: str = Field(description="the most probable one")
-    uncertain: bool = Field(description="even that one is not probable enough to rely on")
+    emotion: str = Field(description="the most probable emotion")
+    uncertain: bool = Field(description="true if the highest probability is below the model's confidence threshold")
 
 
-class Answer(BaseModel):
-    """All faces of a picture, the best-detected first."""
+class RecognitionResponse(BaseModel):
+    """All faces in an image, highest detector score first."""
 
-    width: int = Field(description="of the upright picture, in pixels")
-    height: int = Field(description="of the upright picture, in pixels")
-    faces: list[FaceAnswer]
-    more_faces: bool = Field(description="there are more than the server answers for; those left out scored lower")
-    milliseconds: float = Field(description="time to decode the picture and to recognize its faces")
+    width: int = Field(description="width of the upright image in pixels")
+    height: int = Field(description="height of the upright image in pixels")
+    faces: list[FaceResponse]
+    more_faces: bool = Field(description="true if faces with lower scores were left out to stay within the limit")
+    milliseconds: float = Field(description="time to decode the image and recognize its faces")
 
 
 class EmotionName(BaseModel):
-    """How an emotion is shown."""
+    """An emotion as the page displays it."""
 
     name: str
     emoji: str
 
 
 class PageSettings(BaseModel):
-    """What the page needs to know of the server."""
+    """Server settings that the page needs."""
 
     max_bytes: int
     max_pixels: int
@@ -44,9 +44,9 @@ class PageSettings(BaseModel):
     emotions: list[EmotionName]
 
 
-def describe_face(face: Recognition) -> FaceAnswer:
-    """A face as the API answers it, lengths to a thousandth of a pixel."""
-    return FaceAnswer(
+def describe_face(face: Recognition) -> FaceResponse:
+    """Convert a face for the API; lengths are rounded to a thousandth of a pixel."""
+    return FaceResponse(
         box=[round(length, 3) for length in face.box],
         score=round(face.score, 4),
         landmarks=face.landmarks.astype(float).round(3).tolist(),

@@ -1,4 +1,4 @@
-"""What can be set from outside: environment variables that begin with ``FACIAL_EXPRESSION_``."""
+"""Settings, read from environment variables that start with ``FACIAL_EXPRESSION_``."""
 
 import os
 from pathlib import Path
@@ -8,33 +8,32 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def _usable_cores() -> int:
-    """Of this process, which may be fewer than the machine has; a container's share of time is not counted."""
+    """Cores this process may use; a container's CPU quota is not taken into account."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Settings(BaseSettings):
-    """Where the model is, and the limits that keep one server of known size answering.
+    """The model's location and the server's limits.
 
-    Memory is bounded by them: at most ``workers + waiting`` bodies of ``max_bytes`` and ``workers`` pictures of
-    ``max_pixels`` are held at once. A picture takes several times
-    its pixels while it is decoded: count with 1 GB per worker.
+    The limits bound memory: the server holds at most ``workers + queue_size`` bodies of ``max_bytes`` and ``workers``
+    decoded images of ``max_pixels``. Decoding takes several times that, so plan for 1 GB per worker.
 
     Raises:
-        pydantic.ValidationError: a variable has no usable value.
+        pydantic.ValidationError: a variable has an invalid value.
     """
 
     model_config = SettingsConfigDict(env_prefix="FACIAL_EXPRESSION_", frozen=True)
 
     model: Path = Field(Path("models/serving"), description="directory with `card.json` and the ONNX file")
-    max_bytes: PositiveInt = Field(10_000_000, description="largest picture file in bytes")
-    max_pixels: PositiveInt = Field(25_000_000, le=150_000_000, description="largest picture, width times height")
-    max_faces: PositiveInt = Field(20, description="faces answered for per picture, the best-scored ones")
+    max_bytes: PositiveInt = Field(10_000_000, description="maximum size of an image file in bytes")
+    max_pixels: PositiveInt = Field(25_000_000, le=150_000_000, description="maximum width times height of an image")
+    max_faces: PositiveInt = Field(20, description="maximum number of faces returned per image, highest scores first")
     detection_side: int = Field(
-        1024, ge=128, le=8192, description="longer side in pixels of the copy in which faces are sought"
+        1024, ge=128, le=8192, description="longer side in pixels to which photos are reduced for face detection"
     )
     workers: PositiveInt = Field(
-        default_factory=_usable_cores, description="pictures worked on at once; by default one per core"
+        default_factory=_usable_cores, description="images processed concurrently; one per core by default"
     )
-    waiting: int = Field(32, ge=0, description="requests held beyond those; any more are turned away with 503")
-    upload_seconds: PositiveFloat = Field(20.0, description="how long a body may take to arrive")
-    answer_seconds: PositiveFloat = Field(10.0, description="how long a picture may wait and be worked on")
+    queue_size: int = Field(32, ge=0, description="requests held beyond those; further ones get 503")
+    upload_timeout: PositiveFloat = Field(20.0, description="seconds allowed for a request body to arrive")
+    response_timeout: PositiveFloat = Field(10.0, description="seconds allowed for queueing and processing an image")

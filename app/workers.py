@@ -1,11 +1,11 @@
-"""Work that keeps a core busy, off the event loop: a few threads, and a bounded number of requests before them."""
+"""Run CPU-bound jobs in a few threads, off the event loop, and limit how many requests are in progress."""
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from app.problems import BUSY, TIMEOUT, Problem
 
@@ -13,105 +13,99 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """Threads that requests share. All methods belong to the event loop's thread.
+    """A thread pool with a bounded queue. Call all methods from the event loop's thread.
 
     Args:
-        threads: how many jobs run at once.
-        waiting: how many requests are admitted beyond those.
+        threads: how many jobs run concurrently.
+        queue_size: how many further requests may be in progress.
     """
 
-    def __init__(self, threads: int, waiting: int):
-        self._places = threads + waiting
-        self._admitted = 0
+    def __init__(self, threads: int, queue_size: int):
+        self._slots = threads + queue_size
+        self._occupied = 0
         self._jobs: set[_Job] = set()
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="recognizer")
 
     @property
-    def admitted(self) -> int:
-        """Requests that are being read, wait or are worked on, and jobs that nobody waits for any more."""
-        return self._admitted
+    def occupied(self) -> int:
+        """Occupied slots: requests in progress, and timed-out jobs that are still running."""
+        return self._occupied
 
     @property
-    def full(self) -> bool:
-        """No further request is admitted."""
-        return self._admitted >= self._places
+    def is_full(self) -> bool:
+        return self._occupied >= self._slots
 
     @property
-    def longest(self) -> float:
-        """Seconds that the longest-running job has been at work, 0 if there is none."""
-        begun = [job.begun for job in self._jobs if job.begun]
-        return time.monotonic() - min(begun) if begun else 0.0
+    def longest_runtime(self) -> float:
+        """Seconds for which the longest-running job has been running; 0 if none is."""
+        started = [job.started for job in self._jobs if job.started]
+        return time.monotonic() - min(started) if started else 0.0
 
     @contextmanager
-    def admit(self) -> Iterator[None]:
-        """A place for one request, from before its body is read until it is answered.
+    def acquire(self) -> Iterator[None]:
+        """Hold a slot for one request, from before its body is read until the response is ready.
 
         Raises:
-            Problem: all places are taken.
+            Problem: all slots are occupied.
         """
-        if self.full:
-            raise Problem(
-                BUSY, "More pictures arrive than can be worked on. Try again in a second.", {"Retry-After": "1"}
-            )
-        self._admitted += 1
+        if self.is_full:
+            raise Problem(BUSY, "The server is at capacity. Try again in a second.", {"Retry-After": "1"})
+        self._occupied += 1
         try:
             yield
         finally:
-            self._admitted -= 1
+            self._release()
 
-    async def run(self, function: Callable[..., Result], *arguments, seconds: float) -> Result:
-        """What a function returns, run in one of the threads as soon as one is free.
+    async def run(self, function: Callable[..., Result], *arguments: Any, timeout: float) -> Result:
+        """Call a function in one of the threads and return its result.
 
-        A job that is past its time and has not begun never will; one that has begun keeps its thread and a place until
-        it ends.
+        A job that times out in the queue is never started. One that is already running cannot be stopped: it keeps its
+        thread and a slot until it ends.
 
         Raises:
-            Problem: it is not done within ``seconds``.
+            Problem: the job did not finish within ``timeout`` seconds.
         """
         job = _Job(function, arguments)
         self._jobs.add(job)
         future = self._executor.submit(job)
         loop = asyncio.get_running_loop()
-        future.add_done_callback(lambda _: _call(loop, self._jobs.discard, job))
+        future.add_done_callback(lambda _: _call_in_loop(loop, self._jobs.discard, job))
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), seconds)
+            return await asyncio.wait_for(asyncio.wrap_future(future), timeout)
         except asyncio.TimeoutError:
-            raise Problem(
-                TIMEOUT,
-                f"It was not done within {seconds:g} seconds. A smaller picture is faster.",
-                {"Retry-After": "1"},
-            ) from None
+            detail = f"The image was not processed within {timeout:g} seconds. Smaller images are faster."
+            raise Problem(TIMEOUT, detail, {"Retry-After": "1"}) from None
         finally:
-            job.forget()
+            job.forget_arguments()
             if not future.cancel() and not future.done():
-                self._admitted += 1
-                future.add_done_callback(lambda _: _call(loop, self._leave))
+                self._occupied += 1
+                future.add_done_callback(lambda _: _call_in_loop(loop, self._release))
 
     def close(self) -> None:
-        """Let the running jobs end and drop the others."""
+        """Wait for running jobs and cancel the others."""
         self._executor.shutdown(cancel_futures=True)
 
-    def _leave(self) -> None:
-        self._admitted -= 1
+    def _release(self) -> None:
+        self._occupied -= 1
 
 
 class _Job:
-    """A call to be made once. The executor's queue keeps what was cancelled, so its arguments can be forgotten."""
+    """A single call. The executor's queue keeps cancelled jobs, so their arguments must be released explicitly."""
 
     def __init__(self, function: Callable, arguments: tuple):
         self._function, self._arguments = function, arguments
-        self.begun: float | None = None
+        self.started: float | None = None
 
-    def __call__(self):
-        self.begun = time.monotonic()
+    def __call__(self) -> Any:
+        self.started = time.monotonic()
         arguments, self._arguments = self._arguments, ()
         return self._function(*arguments)
 
-    def forget(self) -> None:
+    def forget_arguments(self) -> None:
         self._arguments = ()
 
 
-def _call(loop: asyncio.AbstractEventLoop, function: Callable, *arguments) -> None:
-    """Call it from the loop's thread, unless the loop has ended before the job."""
+def _call_in_loop(loop: asyncio.AbstractEventLoop, function: Callable, *arguments: Any) -> None:
+    """Call a function from the loop's thread, unless the loop is closed already."""
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(function, *arguments)

@@ -1,10 +1,10 @@
-"""What holds for all tests: how Keras computes, and no property test that is flaky or slow by chance."""
+"""Settings of all tests: numerical libraries compute as in the pipeline, and property tests are reproducible."""
 
 import os
 
 from hypothesis import settings
 
-# As dvc.yaml sets them; Keras and OpenCV read them when they are first used.
+# As facial_expression.training.runtime and dvc.yaml set them; Keras and OpenCV read them when they are first used.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,28 +1,28 @@
-// One picture from the camera, after the browser has asked.
+// Takes a photo with the camera.
 
 const dialog = document.querySelector("#camera-dialog");
 const video = document.querySelector("#camera-video");
 const note = document.querySelector("#camera-note");
 const take = document.querySelector("#camera-take");
-const request = note.textContent;
+const permissionNote = note.textContent;
 let onPhoto = () => {};
 let openings = 0;
 
 export async function openCamera(callback) {
   onPhoto = callback;
   const opening = ++openings;
-  note.textContent = request;
+  note.textContent = permissionNote;
   take.disabled = true;
   dialog.showModal();
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
-    if (!dialog.open || opening !== openings) return stop(stream); // it was closed while the browser asked
+    if (!dialog.open || opening !== openings) return stop(stream); // closed during the permission prompt
     video.srcObject = stream;
     await video.play();
     take.disabled = false;
     take.focus();
   } catch {
-    note.textContent = "The camera cannot be used: there is none, or the browser was told not to share it.";
+    note.textContent = "The camera is unavailable. Check that one is connected and that this page may use it.";
   }
 }
 
@@ -30,7 +30,7 @@ function stop(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
-function takePicture() {
+function takePhoto() {
   const canvas = document.createElement("canvas");
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
@@ -39,7 +39,7 @@ function takePicture() {
   dialog.close();
 }
 
-take.addEventListener("click", takePicture);
+take.addEventListener("click", takePhoto);
 document.querySelector("#camera-cancel").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
   stop(video.srcObject);

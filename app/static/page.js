@@ -1,4 +1,4 @@
-// The page: takes a photo from wherever it comes, has it recognized, and shows the answer.
+// Accepts photos from all sources, sends them to the server and shows the result.
 
 import { openCamera } from "./camera.js";
 import { shrinkIfNeeded } from "./shrink.js";
@@ -15,7 +15,7 @@ async function fetchJson(path) {
   return response.json();
 }
 
-// What the server allows; asked for again if it could not be reached before.
+// The server's limits; requested again if the previous request failed.
 function loadSettings() {
   return (settings = settings.catch(() => fetchJson("/api/settings")));
 }
@@ -29,17 +29,17 @@ async function recognize(photo) {
     const form = new FormData();
     form.append("image", await shrinkIfNeeded(photo, limits));
     const response = await fetch("/api/recognize", { method: "POST", body: form, signal });
-    const answer = await response.json();
+    const body = await response.json();
     if (signal.aborted) return;
-    if (response.ok) showFaces(preview, answer, emotions);
-    else showProblem(answer.title, answer.detail);
+    if (response.ok) showFaces(preview, body, emotions);
+    else showProblem(body.title, body.detail);
   } catch (error) {
     if (!signal.aborted) showUnreachable();
   }
 }
 
 function showUnreachable() {
-  showProblem("No answer", "The server could not be reached. Is the connection up?");
+  showProblem("Server unreachable", "Check your connection and try again.");
 }
 
 async function recognizeSample(path) {
@@ -55,7 +55,7 @@ function firstFile(transfer) {
 drop.addEventListener("click", () => file.click());
 file.addEventListener("change", () => {
   if (file.files.length) recognize(file.files[0]);
-  file.value = ""; // so that the same file can be chosen again
+  file.value = ""; // allows the same file to be selected again
 });
 
 for (const type of ["dragover", "dragleave", "drop"]) {
@@ -80,5 +80,5 @@ document.querySelector("#camera").addEventListener("click", () => openCamera(rec
 
 Promise.all([fetchJson("/api/model"), loadSettings()]).then(
   ([card, { emotions }]) => describeModel(card, emotions),
-  () => {}, // the page says by itself that the figures could not be loaded
+  () => {}, // the page keeps its message that the figures could not be loaded
 );

@@ -1,8 +1,8 @@
-// Draws what the server answers: the photo with its faces, a card for each face, and what the model is worth.
+// Shows results: the photo with its faces marked, a card for each face, and the description of the model.
 
 const SVG = "http://www.w3.org/2000/svg";
 const CONTOURS = [
-  // first and last landmark, closed or not, in the order of iBUG 300-W
+  // first landmark, last landmark, closed?; in iBUG 300-W order
   [0, 16, false],
   [17, 21, false],
   [22, 26, false],
@@ -13,12 +13,6 @@ const CONTOURS = [
   [48, 59, true],
   [60, 67, true],
 ];
-const FAMILIES = {
-  shallow: "a shallow convolutional network",
-  wide: "a wide convolutional network",
-  resnet10: "a residual network of ten layers",
-  resnet: "a residual network of 34 layers",
-};
 
 const result = document.querySelector("#result");
 const title = document.querySelector("#result-title");
@@ -34,10 +28,10 @@ function element(name, attributes = {}, ...children) {
   return node;
 }
 
-const drawing = (name, attributes, ...children) => element(name, { xmlns: SVG, ...attributes }, ...children);
-const percent = (fraction) => `${Math.round(100 * fraction)} %`;
+const svgElement = (name, attributes, ...children) => element(name, { xmlns: SVG, ...attributes }, ...children);
+const percent = (fraction) => `${Math.round(100 * fraction)}%`;
 
-// Shows the photo while its faces are sought; returns what the faces will be drawn on.
+// Shows the photo while the server looks for faces; returns the element to draw the faces on.
 export async function showBusy(photo) {
   const url = URL.createObjectURL(photo);
   const image = element("img", { src: url, alt: "Your photo" });
@@ -47,9 +41,9 @@ export async function showBusy(photo) {
   problem.hidden = true;
   faceList.replaceChildren();
   figure.replaceChildren(stage);
-  title.textContent = "Looking for faces …";
+  title.textContent = "Looking for faces…";
   status.textContent = "Looking for faces";
-  await image.decode().catch(() => stage.remove()); // not a picture that the browser knows
+  await image.decode().catch(() => stage.remove()); // not an image that the browser can decode
   URL.revokeObjectURL(url);
   return stage;
 }
@@ -65,54 +59,54 @@ export function showProblem(name, detail) {
   reveal();
 }
 
-export function showFaces(stage, answer, emotions) {
+export function showFaces(stage, response, emotions) {
   document.body.classList.remove("busy");
-  const faces = answer.faces.sort((one, other) => one.box[0] - other.box[0]); // numbered from left to right
+  const faces = response.faces.sort((one, other) => one.box[0] - other.box[0]); // numbered from left to right
   const emoji = Object.fromEntries(emotions.map((emotion) => [emotion.name, emotion.emoji]));
   title.textContent = faces.length === 1 ? "One face" : `${faces.length} faces`;
-  if (answer.more_faces) title.textContent += ", and more that are left out";
+  if (response.more_faces) title.textContent += " (more not shown)";
   status.textContent = [title.textContent, ...faces.map(summary)].join(". ");
-  stage.querySelector("img").alt = `Your photo. ${title.textContent} found`;
-  const overlay = drawOverlay(answer, stage.clientWidth);
+  stage.querySelector("img").alt = `Your photo: ${title.textContent}`;
+  const overlay = drawOverlay(response, stage.clientWidth);
   stage.append(overlay);
-  figure.append(caption(overlay, answer.milliseconds));
+  figure.append(caption(overlay, response.milliseconds));
   const cards = faces.map((face, index) => faceCard(face, index + 1, emoji));
-  cards.forEach((card, index) => markTogether(card, overlay.querySelectorAll(".face-drawing")[index]));
+  cards.forEach((card, index) => highlightOnHover(card, overlay.querySelectorAll(".face-drawing")[index]));
   faceList.replaceChildren(...cards);
   reveal();
 }
 
 function reveal() {
   title.focus({ preventScroll: true });
-  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  result.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  result.scrollIntoView({ behavior: reducedMotion ? "auto" : "smooth", block: "start" });
 }
 
 function summary(face, index) {
-  const doubt = face.uncertain ? "uncertain, perhaps " : "";
-  return `Face ${index + 1}: ${doubt}${face.emotion}, ${percent(face.probabilities[face.emotion])}`;
+  const hedge = face.uncertain ? "uncertain, possibly " : "";
+  return `Face ${index + 1}: ${hedge}${face.emotion}, ${percent(face.probabilities[face.emotion])}`;
 }
 
 function drawOverlay({ width, height, faces }, shownWidth) {
-  // A number is at least 12 pixels high on the screen, however small the photo is shown.
+  // Keeps the numbers at least 12 pixels high on the screen, even if the photo is scaled down.
   const unit = Math.max(Math.max(width, height) / 100, (4.5 * width) / (shownWidth || width));
   const drawings = faces.map((face, index) => drawFace(face, index + 1, unit));
-  return drawing("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...drawings);
+  return svgElement("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...drawings);
 }
 
 function drawFace({ box: [left, top, width, height], landmarks }, number, unit) {
   const contours = CONTOURS.map(([first, last, closed]) =>
-    drawing(closed ? "polygon" : "polyline", { class: "face-contour", points: landmarks.slice(first, last + 1).join(" ") }),
+    svgElement(closed ? "polygon" : "polyline", { class: "face-contour", points: landmarks.slice(first, last + 1).join(" ") }),
   );
-  const points = landmarks.map(([x, y]) => drawing("circle", { class: "face-point", cx: x, cy: y, r: width / 110 }));
+  const points = landmarks.map(([x, y]) => svgElement("circle", { class: "face-point", cx: x, cy: y, r: width / 110 }));
   const badge = { x: Math.max(left, 2.4 * unit), y: Math.max(top, 2.4 * unit) };
-  return drawing(
+  return svgElement(
     "g",
     { class: "face-drawing" },
-    drawing("rect", { class: "face-box", x: left, y: top, width, height, rx: 0.06 * width }),
-    drawing("g", { class: "face-landmarks" }, ...contours, ...points),
-    drawing("circle", { class: "face-badge", cx: badge.x, cy: badge.y, r: 2.2 * unit }),
-    drawing("text", { class: "face-number", ...badge, "font-size": 2.7 * unit }, String(number)),
+    svgElement("rect", { class: "face-box", x: left, y: top, width, height, rx: 0.06 * width }),
+    svgElement("g", { class: "face-landmarks" }, ...contours, ...points),
+    svgElement("circle", { class: "face-badge", cx: badge.x, cy: badge.y, r: 2.2 * unit }),
+    svgElement("text", { class: "face-number", ...badge, "font-size": 2.7 * unit }, String(number)),
   );
 }
 
@@ -121,7 +115,7 @@ function caption(overlay, milliseconds) {
   toggle.addEventListener("change", () => {
     for (const marks of overlay.querySelectorAll(".face-landmarks")) marks.toggleAttribute("hidden", !toggle.checked);
   });
-  const time = element("span", {}, `done in ${Math.round(milliseconds)} ms`);
+  const time = element("span", {}, `Processed in ${Math.round(milliseconds)} ms`);
   return element("figcaption", {}, element("label", {}, toggle, "Show landmarks"), time);
 }
 
@@ -129,7 +123,7 @@ function faceCard(face, number, emoji) {
   const highest = face.probabilities[face.emotion];
   const name = element("h3", {}, element("span", { class: "emoji" }, emoji[face.emotion]), ` ${face.emotion}`);
   if (face.uncertain) name.append(element("span", { class: "tag" }, "uncertain"));
-  const note = face.uncertain ? "Nothing stands out: take it for a guess." : `with a probability of ${percent(highest)}`;
+  const note = face.uncertain ? "Low confidence." : `Probability: ${percent(highest)}`;
   const descending = Object.entries(face.probabilities).sort(([, one], [, other]) => other - one);
   const crop = element("img", { src: face.crop, alt: `Face ${number} as the network saw it`, width: 88, height: 88 });
   const text = element(
@@ -141,7 +135,7 @@ function faceCard(face, number, emoji) {
   );
   return element(
     "li",
-    { class: face.uncertain ? "face doubtful" : "face" },
+    { class: face.uncertain ? "face uncertain" : "face" },
     element("div", { class: "face-head" }, crop, text),
     barTable(descending, emoji, `Probabilities for face ${number}`, "hidden", face.emotion),
   );
@@ -166,27 +160,26 @@ function barTable(fractions, emoji, name, captionClass, highest) {
   return element("table", { class: "bars" }, heading, element("tbody", {}, ...rows));
 }
 
-// A face stands out in the photo while one points at its card.
-function markTogether(card, face) {
+// Highlights a face in the photo while the pointer is over its card.
+function highlightOnHover(card, face) {
   card.addEventListener("pointerenter", () => face.classList.add("marked"));
   card.addEventListener("pointerleave", () => face.classList.remove("marked"));
 }
 
 export function describeModel(card, emotions) {
   const { metrics, classes } = card;
-  const names = `${classes.slice(0, -1).join(", ")} and ${classes.at(-1)}`;
-  const what = FAMILIES[card.family] ?? "a neural network";
+  const names = new Intl.ListFormat("en-US").format(classes);
   document.querySelector("#model-what").textContent =
-    `This is ${what}, trained on the pictures of FER2013 to tell ${classes.length} expressions apart: ${names}.`;
-  const range = `${(100 * metrics.accuracy_low).toFixed(1)} to ${(100 * metrics.accuracy_high).toFixed(1)} %`;
+    `This is ${card.title}, trained on FER2013 to distinguish ${classes.length} expressions: ${names}.`;
+  const range = `${(100 * metrics.accuracy_low).toFixed(1)}–${(100 * metrics.accuracy_high).toFixed(1)}%`;
   document.querySelector("#model-accuracy").replaceChildren(
-    element("strong", {}, `About ${Math.round(100 * (1 - metrics.accuracy))} of 100 answers are wrong.`),
-    ` On ${metrics.n.toLocaleString("en")} test pictures of FER2013, which it had never seen, ` +
-      `${percent(metrics.accuracy)} of its answers agreed with people's labels (95 % interval: ${range}). ` +
-      "Your photos may fare worse.",
+    element("strong", {}, `About ${Math.round(100 * (1 - metrics.accuracy))} of 100 predictions are wrong.`),
+    ` On the ${metrics.n.toLocaleString("en-US")} test images of FER2013, which were not used for training, ` +
+      `${percent(metrics.accuracy)} of its predictions match the human labels (95% confidence interval: ${range}). ` +
+      "Accuracy on your own photos may be lower.",
   );
   if (!metrics.recall) return;
   const emoji = Object.fromEntries(emotions.map((emotion) => [emotion.name, emotion.emoji]));
   const recall = Object.entries(metrics.recall);
-  document.querySelector("#model-recall").replaceChildren(barTable(recall, emoji, "Recognized, of the faces labelled", ""));
+  document.querySelector("#model-recall").replaceChildren(barTable(recall, emoji, "Faces recognized correctly, by label", ""));
 }

@@ -1,14 +1,14 @@
-// Photos that are larger than the server accepts are made smaller before they leave the browser.
+// Shrinks photos that exceed the server's limits before they are uploaded.
 
 const QUALITY = 0.92;
-const MARGIN = 0.95; // what rounding may cost
+const MARGIN = 0.95; // for rounding
 
 export async function shrinkIfNeeded(photo, { max_bytes: maxBytes, max_pixels: maxPixels }) {
   const bitmap = await createImageBitmap(photo).catch(() => null);
-  if (!bitmap) return photo; // the server says what is wrong with it
+  if (!bitmap) return photo; // let the server report the problem
   const pixels = bitmap.width * bitmap.height;
   if (photo.size <= maxBytes && pixels <= maxPixels) return photo;
-  // A JPEG of a photo takes about half a byte per pixel at this quality; a whole byte is on the safe side.
+  // At this quality, a JPEG takes about half a byte per pixel; assume a whole byte to be safe.
   const scale = Math.min(1, MARGIN * Math.sqrt(Math.min(maxPixels, maxBytes) / pixels));
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.floor(scale * bitmap.width));

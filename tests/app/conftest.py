@@ -1,12 +1,12 @@
 """A tiny served model, and clients of applications that serve it or a stand-in."""
 
 import pytest
-from served_model import StandIn, write_model
 from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
 from facial_expression.recognizer import Recognizer
+from helpers.served_model import StandIn, write_model
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def recognizer(model_directory):
 
 @pytest.fixture(scope="session")
 def client(recognizer):
-    """A client of the application with the tiny model and the default limits."""
+    """A client of an application with the tiny model and the default settings."""
     with TestClient(create_app(Settings(), recognizer)) as client:
         yield client
 
@@ -32,6 +32,6 @@ def stand_in():
 
 
 @pytest.fixture
-def limited():
-    """Makes the application with some settings and a stand-in for the recognizer."""
+def make_app():
+    """Creates an application with the given settings and, by default, a stand-in for the recognizer."""
     return lambda recognizer=None, **settings: create_app(Settings(**settings), recognizer or StandIn())

@@ -1,4 +1,4 @@
-"""The API from outside: real pictures in, faces or clear problems out."""
+"""The HTTP API: responses for real images and problems for everything else."""
 
 import base64
 import io
@@ -8,9 +8,7 @@ import re
 
 import numpy as np
 import pytest
-from pictures import draw, encode, photograph
 from PIL import Image
-from served_model import CLASSES
 from starlette.testclient import TestClient
 
 from app.main import STATIC, create_app
@@ -18,6 +16,8 @@ from app.middleware import SECURITY_HEADERS
 from app.problems import KINDS
 from app.settings import Settings
 from facial_expression.emotions import EMOTIONS
+from helpers.photos import draw, encode, photograph
+from helpers.served_model import CLASSES
 
 PHOTO = photograph(draw("happy", 0), draw("surprise", 2), draw("sad", 3), side=160, size=(240, 560))
 FORM = "multipart/form-data; boundary=b"
@@ -34,7 +34,7 @@ def form(*parts: tuple[str, bytes]) -> bytes:
 
 
 def assert_problem(response, status: int, kind: str | None = None) -> dict:
-    """The response is a complete problem of this kind (RFC 9457) without a trace of the code."""
+    """Check that the response is a complete problem of this kind (RFC 9457) that reveals nothing of the code."""
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     problem = response.json()
@@ -48,16 +48,16 @@ def assert_problem(response, status: int, kind: str | None = None) -> dict:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
-def test_every_format_gives_the_three_faces(client, recognizer, file_format):
+def test_recognizes_three_faces_in_every_format(client, recognizer, file_format):
     response = post(client, encode(PHOTO, file_format), f"image/{file_format.lower()}")
     assert response.status_code == 200
-    answer = response.json()
-    assert (answer["width"], answer["height"]) == (560, 240)
-    assert answer["milliseconds"] > 0
+    body = response.json()
+    assert (body["width"], body["height"]) == (560, 240)
+    assert body["milliseconds"] > 0
     expected = recognizer.recognize(PHOTO)
-    assert len(answer["faces"]) == len(expected) == 3
+    assert len(body["faces"]) == len(expected) == 3
     lossless = file_format in ("PNG", "GIF", "BMP")
-    for face, other in zip(answer["faces"], expected, strict=True):
+    for face, other in zip(body["faces"], expected, strict=True):
         assert face["emotion"] in CLASSES
         assert list(face["probabilities"]) == list(CLASSES)
         assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-5)
@@ -71,49 +71,49 @@ def test_every_format_gives_the_three_faces(client, recognizer, file_format):
             np.testing.assert_array_equal(np.asarray(crop), other.crop)
 
 
-def test_a_form_and_the_bare_picture_get_the_same_answer(client):
+def test_form_and_raw_body_get_same_response(client):
     data = encode(PHOTO)
-    bare, framed = post(client, data, "image/png"), client.post("/api/recognize", files={"image": ("me.png", data)})
+    raw, sent = post(client, data, "image/png"), client.post("/api/recognize", files={"image": ("me.png", data)})
     by_hand = post(client, form(("comment", b"hello"), ("image", data), ("other", data)), FORM)
     without_type = client.post("/api/recognize", content=data)
-    assert bare.status_code == 200
-    for response in (framed, by_hand, without_type):
-        assert response.json()["faces"] == bare.json()["faces"]
+    assert raw.status_code == 200
+    for response in (sent, by_hand, without_type):
+        assert response.json()["faces"] == raw.json()["faces"]
 
 
-def test_a_picture_like_the_training_pictures(client, recognizer):
-    answer = post(client, encode(draw("happy", 0))).json()
+def test_recognizes_image_of_training_size(client, recognizer):
+    body = post(client, encode(draw("happy", 0))).json()
     (expected,) = recognizer.recognize(draw("happy", 0))
-    (face,) = answer["faces"]
+    (face,) = body["faces"]
     assert face["probabilities"] == pytest.approx(expected.probabilities)
     assert face["box"] == pytest.approx(expected.box)
 
 
-def test_boxes_follow_the_exif_orientation(client):
+def test_boxes_follow_exif_orientation(client):
     exif = Image.Exif()
     exif[0x0112] = 6
-    lying = np.ascontiguousarray(np.rot90(PHOTO))
-    answer = post(client, encode(lying, exif=exif)).json()
-    assert (answer["width"], answer["height"]) == (560, 240)
-    assert len(answer["faces"]) == 3
+    stored = np.ascontiguousarray(np.rot90(PHOTO))
+    body = post(client, encode(stored, exif=exif)).json()
+    assert (body["width"], body["height"]) == (560, 240)
+    assert len(body["faces"]) == 3
 
 
-def test_faces_beyond_the_limit_are_left_out(recognizer):
+def test_leaves_out_faces_beyond_limit(recognizer):
     client = TestClient(create_app(Settings(max_faces=1), recognizer))
-    answer = post(client, encode(PHOTO)).json()
-    assert (len(answer["faces"]), answer["more_faces"]) == (1, True)
+    body = post(client, encode(PHOTO)).json()
+    assert (len(body["faces"]), body["more_faces"]) == (1, True)
     best = max(face.score for face in recognizer.recognize(PHOTO))
-    assert answer["faces"][0]["score"] == pytest.approx(best, abs=1e-4)
+    assert body["faces"][0]["score"] == pytest.approx(best, abs=1e-4)
 
 
-def test_as_many_faces_as_the_limit_are_all(recognizer):
+def test_returns_all_faces_at_limit(recognizer):
     client = TestClient(create_app(Settings(max_faces=3), recognizer))
-    answer = post(client, encode(PHOTO)).json()
-    assert (len(answer["faces"]), answer["more_faces"]) == (3, False)
+    body = post(client, encode(PHOTO)).json()
+    assert (len(body["faces"]), body["more_faces"]) == (3, False)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (48, 48), (300, 400)])
-def test_a_picture_without_a_face(client, shape):
+def test_reports_image_without_face(client, shape):
     assert_problem(post(client, encode(np.full(shape, 120, np.uint8))), 422, "no-face")
 
 
@@ -138,35 +138,35 @@ def test_a_picture_without_a_face(client, shape):
         (encode(PHOTO), "text/plain", 415, "unsupported"),
     ],
 )
-def test_what_cannot_be_answered_is_explained(client, data, media_type, status, kind):
+def test_explains_rejected_request(client, data, media_type, status, kind):
     assert_problem(post(client, data, media_type), status, kind)
 
 
-def test_too_many_pixels(limited):
-    client = TestClient(limited(max_pixels=10_000))
+def test_rejects_too_many_pixels(make_app):
+    client = TestClient(make_app(max_pixels=10_000))
     assert post(client, encode(Image.new("L", (100, 100)))).status_code == 200
     problem = assert_problem(post(client, encode(Image.new("L", (101, 100)))), 413, "too-many-pixels")
     assert "0.01 million pixels" in problem["detail"]
 
 
-def test_too_many_bytes(limited):
-    client = TestClient(limited(max_bytes=20_000))
-    picture = encode(np.random.default_rng(0).integers(0, 256, (100, 150)).astype(np.uint8), "BMP")
-    assert 15_000 < len(picture) < 20_000
-    padding = b"\0" * (20_000 - len(picture))  # behind a BMP's pixels anything may stand
-    for frame, media_type in ((lambda data: data, "image/bmp"), (lambda data: form(("image", data)), FORM)):
-        assert post(client, frame(picture + padding), media_type).status_code == 200
-        problem = assert_problem(post(client, frame(picture + padding + b"\0"), media_type), 413, "too-large")
+def test_rejects_too_many_bytes(make_app):
+    client = TestClient(make_app(max_bytes=20_000))
+    image = encode(np.random.default_rng(0).integers(0, 256, (100, 150)).astype(np.uint8), "BMP")
+    assert 15_000 < len(image) < 20_000
+    padding = b"\0" * (20_000 - len(image))  # decoders ignore what follows the pixels of a BMP
+    for wrap, media_type in ((lambda data: data, "image/bmp"), (lambda data: form(("image", data)), FORM)):
+        assert post(client, wrap(image + padding), media_type).status_code == 200
+        problem = assert_problem(post(client, wrap(image + padding + b"\0"), media_type), 413, "too-large")
         assert "0.02 MB" in problem["detail"]
 
 
-def test_other_fields_of_a_form_count_too(limited):
-    client = TestClient(limited(max_bytes=20_000))
+def test_counts_bytes_of_other_form_fields(make_app):
+    client = TestClient(make_app(max_bytes=20_000))
     data = form(("comment", b"x" * 40_000), ("image", encode(Image.new("L", (10, 10)))))
     assert_problem(post(client, data, FORM), 413, "too-large")
 
 
-def test_unknown_addresses_and_methods_are_problems_too(client):
+def test_reports_unknown_path_or_method_as_problem(client):
     assert_problem(client.get("/nowhere"), 404)
     assert_problem(client.get("/static/nowhere.css"), 404)
     assert_problem(client.get("/static/%2e%2e/README.md"), 404)
@@ -175,12 +175,12 @@ def test_unknown_addresses_and_methods_are_problems_too(client):
     assert problem.headers["allow"] == "POST"
 
 
-def test_an_unforeseen_error_says_nothing_of_the_inside(limited, stand_in):
-    def fail(image, most_faces):
-        raise RuntimeError("secret of the house")
+def test_unexpected_error_reveals_no_internals(make_app, stand_in):
+    def fail(image, max_faces):
+        raise RuntimeError("internal secret")
 
     stand_in.recognize = fail
-    client = TestClient(limited(stand_in), raise_server_exceptions=False)
+    client = TestClient(make_app(stand_in), raise_server_exceptions=False)
     response = post(client, encode(PHOTO))
     assert_problem(response, 500, "internal")
     assert "secret" not in response.text
@@ -188,22 +188,22 @@ def test_an_unforeseen_error_says_nothing_of_the_inside(limited, stand_in):
     assert 'facial_expression_requests_total{status="500"} 1.0' in client.get("/metrics").text
 
 
-def test_model_is_the_card(client, model_directory):
+def test_model_endpoint_returns_card(client, model_directory):
     assert client.get("/api/model").json() == json.loads((model_directory / "card.json").read_text())
 
 
-def test_settings_are_the_limits_and_the_emotions(limited):
-    answer = TestClient(limited(max_bytes=5, max_pixels=6, max_faces=7)).get("/api/settings").json()
-    assert (answer["max_bytes"], answer["max_pixels"], answer["max_faces"]) == (5, 6, 7)
-    assert [(item["name"], item["emoji"]) for item in answer["emotions"]] == [(e.name, e.emoji) for e in EMOTIONS]
+def test_settings_endpoint_returns_limits_and_emotions(make_app):
+    body = TestClient(make_app(max_bytes=5, max_pixels=6, max_faces=7)).get("/api/settings").json()
+    assert (body["max_bytes"], body["max_pixels"], body["max_faces"]) == (5, 6, 7)
+    assert [(item["name"], item["emoji"]) for item in body["emotions"]] == [(e.name, e.emoji) for e in EMOTIONS]
 
 
-def test_settings_come_from_the_environment(monkeypatch):
+def test_reads_settings_from_environment(monkeypatch):
     monkeypatch.setenv("FACIAL_EXPRESSION_MAX_FACES", "3")
     assert Settings().max_faces == 3
 
 
-def test_a_wrong_setting_or_a_missing_model_ends_the_start_with_a_message(monkeypatch, tmp_path):
+def test_invalid_setting_or_missing_model_stops_start(monkeypatch, tmp_path):
     with pytest.raises(SystemExit, match=r"app: .*card\.json is missing: run `dvc pull"):
         create_app(Settings(model=tmp_path))
     monkeypatch.setenv("FACIAL_EXPRESSION_WORKERS", "none")
@@ -211,7 +211,7 @@ def test_a_wrong_setting_or_a_missing_model_ends_the_start_with_a_message(monkey
         create_app()
 
 
-def test_alive_and_ready(client):
+def test_reports_alive_and_ready(client):
     assert client.get("/healthz").json() == {"status": "alive"}
     assert client.get("/readyz").json() == {"status": "ready"}
 
@@ -221,21 +221,21 @@ def test_metrics_count_requests_and_faces(recognizer):
     post(client, encode(PHOTO))
     post(client, b"")
     client.get("/healthz")
-    figures = client.get("/metrics")
-    assert figures.headers["content-type"].startswith("text/plain")
-    lines = figures.text.splitlines()
+    metrics = client.get("/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain")
+    lines = metrics.text.splitlines()
     for line in (
         'facial_expression_requests_total{status="200"} 1.0',
         'facial_expression_requests_total{status="400"} 1.0',
         "facial_expression_faces_total 3.0",
         "facial_expression_seconds_count 1.0",
-        "facial_expression_admitted 0.0",
+        "facial_expression_requests_in_progress 0.0",
     ):
         assert line in lines
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/static/page.js", "/api/model", "/healthz", "/nowhere"])
-def test_every_response_is_guarded(client, path):
+def test_every_response_has_security_headers(client, path):
     headers = client.get(path).headers
     for name, value in SECURITY_HEADERS.items():
         assert headers[name] == value
@@ -243,11 +243,11 @@ def test_every_response_is_guarded(client, path):
     assert headers["cache-control"] == ("no-cache" if path.startswith("/static/") else "no-store")
 
 
-def test_answers_about_pictures_are_not_kept(client):
+def test_recognition_responses_are_not_cached(client):
     assert post(client, encode(PHOTO)).headers["cache-control"] == "no-store"
 
 
-def test_nothing_is_logged_of_a_picture(client, caplog):
+def test_logs_nothing_from_images(client, caplog):
     caplog.set_level(logging.DEBUG)
     for data in (encode(PHOTO), encode(PHOTO)[:3000], b"SECRET"):
         post(client, data)
@@ -258,19 +258,19 @@ def test_nothing_is_logged_of_a_picture(client, caplog):
     assert not any(record.name.startswith("python_multipart") for record in ours)
 
 
-def test_no_page_refers_to_another_host():
+def test_pages_load_nothing_from_other_hosts():
     for path in STATIC.iterdir():
         if path.suffix in (".html", ".css", ".js"):
             assert not re.search(r"""(?:src|href|url|from|import|fetch)\W{1,3}(?:https?:)?//""", path.read_text()), path
 
 
-def test_every_problem_is_explained_on_the_documentation_page(client):
+def test_docs_page_explains_every_problem(client):
     page = client.get("/docs").text
     explained = re.findall(r'<dt id="([\w-]+)">([\w-]+), (\d+)</dt>', page)
     assert sorted(explained) == sorted((kind.name, kind.name, str(int(kind.status))) for kind in KINDS)
 
 
-def test_openapi_describes_body_answer_and_problems(client):
+def test_openapi_describes_body_response_and_problems(client):
     description = client.get("/openapi.json").json()
     operation = description["paths"]["/api/recognize"]["post"]
     assert {"multipart/form-data", "image/jpeg"} <= set(operation["requestBody"]["content"])

@@ -1,4 +1,4 @@
-"""What the application is deployed with: its requirements, its container, its documentation."""
+"""Deployment: serving requirements, container and documentation."""
 
 import importlib.metadata
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from app.settings import Settings
 
@@ -25,43 +26,42 @@ FORBIDDEN = ("tensorflow", "keras", "pandas", "sklearn", "scipy", "joblib", "dvc
 
 
 def requirements(name: str) -> dict[str, Requirement]:
-    """The requirements in a file that hold for Python 3.11 on Linux, by normalized name."""
-    lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text().splitlines()]
-    found = [Requirement(line) for line in lines if line]
+    """The requirements in a file that apply to Python 3.11 on Linux, by normalized name; hashes are ignored."""
+    lines = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
+    pins = [re.sub(r"\s--hash=\S+", "", line.partition("#")[0]).strip() for line in lines]
+    found = [Requirement(pin) for pin in pins if pin]
     environment = {"python_version": "3.11", "python_full_version": "3.11.9", "platform_machine": "x86_64"}
     return {
-        re.sub(r"[-_.]+", "-", item.name).lower(): item
-        for item in found
-        if item.marker is None or item.marker.evaluate(environment)
+        canonicalize_name(item.name): item for item in found if item.marker is None or item.marker.evaluate(environment)
     }
 
 
 SERVE = requirements("requirements-serve.txt")
 
 
-def test_every_serving_dependency_is_pinned_exactly():
+def test_pins_every_serving_dependency():
     for item in SERVE.values():
         assert [part.operator for part in item.specifier] == ["=="], item
 
 
-def test_serving_uses_the_versions_of_the_pipeline():
+def test_serving_and_pipeline_pin_same_versions():
     pipeline = requirements("requirements.txt")
     shared = SERVE.keys() & pipeline.keys()
     assert {"numpy", "opencv-python-headless", "dlib-bin", "onnxruntime", "face-recognition-models"} <= shared
     assert {name: SERVE[name].specifier for name in shared} == {name: pipeline[name].specifier for name in shared}
 
 
-def test_the_requirements_are_complete():
-    """Whatever a pinned package needs is pinned too, as far as the packages are installed here."""
+def test_serving_requirements_are_complete():
+    """Everything that a pinned package requires is pinned too."""
     environment = {"extra": ""}
     for name in SERVE:
         for line in importlib.metadata.requires(name) or []:
             needed = Requirement(line)
             if needed.marker is None or needed.marker.evaluate(environment):
-                assert re.sub(r"[-_.]+", "-", needed.name).lower() in SERVE, f"{name} needs {needed.name}"
+                assert canonicalize_name(needed.name) in SERVE, f"{name} needs {needed.name}"
 
 
-def test_the_application_starts_with_nothing_else(model_directory):
+def test_app_starts_with_serving_requirements_only(model_directory):
     code = f"""
 import importlib.metadata, re, sys
 owners = importlib.metadata.packages_distributions()
@@ -69,7 +69,7 @@ class Refuse:
     def find_spec(self, name, path=None, target=None):
         packages = [re.sub("[-_.]+", "-", owner).lower() for owner in owners.get(name.partition(".")[0], [])]
         if packages and not set(packages) & {set(SERVE)!r}:
-            raise ModuleNotFoundError(name + " is not installed where this is served")
+            raise ModuleNotFoundError(name + " is not a serving requirement")
 sys.meta_path.insert(0, Refuse())
 from app.main import create_app
 from app.settings import Settings
@@ -82,7 +82,7 @@ assert not heavy, heavy
 
 
 def copied() -> list[str]:
-    """Paths of the repository that the image takes."""
+    """Paths in the repository that are copied into the image."""
     sources = []
     for name, arguments in INSTRUCTIONS:
         if name == "COPY" and not arguments.startswith("--from"):
@@ -91,25 +91,25 @@ def copied() -> list[str]:
     return sources
 
 
-def test_the_container_takes_what_exists_and_what_it_needs():
+def test_container_copies_required_files():
     assert set(copied()) == {"requirements-serve.txt", "models/serving", "facial_expression", "app"}
     stages = (ROOT / "dvc.yaml").read_text()
     for path in copied():
-        assert (ROOT / path).exists() or f"- {path}" in stages, path  # a stage makes the model
+        assert (ROOT / path).exists() or f"- {path}" in stages, path  # the model is a stage's output
 
 
-def test_the_build_context_holds_what_is_copied_and_no_data():
+def test_build_context_has_copied_files_and_no_data():
     def included(path: str) -> bool:
-        verdict = True
+        result = True
         for line in (ROOT / ".dockerignore").read_text().splitlines():
             if not line or line.startswith("#"):
                 continue
             pattern = line.removeprefix("!")
             parts = Path(path).parts
-            beginnings = ["/".join(parts[: end + 1]) for end in range(len(parts))]
-            if any(fnmatch(beginning, pattern) for beginning in beginnings):
-                verdict = line.startswith("!")
-        return verdict
+            prefixes = ["/".join(parts[: end + 1]) for end in range(len(parts))]
+            if any(fnmatch(prefix, pattern) for prefix in prefixes):
+                result = line.startswith("!")
+        return result
 
     for path in copied():
         assert included(path), path
@@ -117,7 +117,7 @@ def test_the_build_context_holds_what_is_copied_and_no_data():
         assert not included(path), path
 
 
-def test_the_commands_of_the_container_exist():
+def test_container_commands_exist():
     instructions = dict(reversed(INSTRUCTIONS))
     runs = [arguments for name, arguments in INSTRUCTIONS if name == "RUN"]
     assert any("--requirement requirements-serve.txt" in run for run in runs)
@@ -135,7 +135,7 @@ def test_the_commands_of_the_container_exist():
     compile(code, "HEALTHCHECK", "exec")
 
 
-def test_the_container_sets_what_the_application_reads():
+def test_container_sets_known_settings():
     variables = dict(
         item.split("=", 1) for name, arguments in INSTRUCTIONS if name == "ENV" for item in shlex.split(arguments)
     )
@@ -147,7 +147,7 @@ def test_the_container_sets_what_the_application_reads():
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
-def test_every_setting_is_documented_with_its_default(field):
+def test_readme_documents_setting_and_default(field):
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| (.+?) \|", (ROOT / "app" / "README.md").read_text(), re.MULTILINE))
     default = Settings.model_fields[field].default
     shown = rows[field.upper()].strip("`")

@@ -1,4 +1,4 @@
-"""Picture files decoded to gray levels: every format and colour mode, upright, and nothing that is too large."""
+"""Decoding image files to gray levels: formats, color modes, orientation and limits."""
 
 import base64
 import io
@@ -7,18 +7,18 @@ import zlib
 
 import numpy as np
 import pytest
-from pictures import draw, encode
 from PIL import Image
 
 from app.images import decode_gray, encode_data_url
 from app.problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
+from helpers.photos import draw, encode
 
 PIXELS = 1_000_000
 GRAY = np.hstack([draw(), draw("sad", 1)])
 
 
-def colours() -> Image.Image:
-    """A picture in colour whose gray levels differ from each of its channels."""
+def colors() -> Image.Image:
+    """A color image whose gray levels differ from each of its channels."""
     return Image.merge("RGB", [Image.fromarray(channel) for channel in (GRAY, 255 - GRAY, GRAY // 2 + 60)])
 
 
@@ -26,14 +26,14 @@ def gray_levels(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB").convert("L")).astype(int)
 
 
-def refused(data: bytes, max_pixels: int = PIXELS) -> Problem:
+def rejected(data: bytes, max_pixels: int = PIXELS) -> Problem:
     with pytest.raises(Problem) as caught:
         decode_gray(data, max_pixels)
     return caught.value
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "BMP", "GIF"])
-def test_lossless_gray_comes_back_as_it_was(file_format):
+def test_lossless_gray_is_unchanged(file_format):
     decoded = decode_gray(encode(GRAY, file_format), PIXELS)
     assert decoded.dtype == np.uint8
     np.testing.assert_array_equal(decoded, GRAY)
@@ -51,24 +51,24 @@ def test_lossless_gray_comes_back_as_it_was(file_format):
         ("BMP", {}),
     ],
 )
-def test_colours_become_their_gray_levels(file_format, options):
-    decoded = decode_gray(encode(colours(), file_format, **options), PIXELS)
-    assert np.abs(decoded - gray_levels(colours())).mean() < 3
+def test_converts_color_to_gray(file_format, options):
+    decoded = decode_gray(encode(colors(), file_format, **options), PIXELS)
+    assert np.abs(decoded - gray_levels(colors())).mean() < 3
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "CMYK", "LA", "RGBA"])
-def test_every_mode_becomes_gray(mode):
-    image = colours().convert("L").convert(mode) if mode in ("1", "LA") else colours().convert(mode)
+def test_converts_every_mode_to_gray(mode):
+    image = colors().convert("L").convert(mode) if mode in ("1", "LA") else colors().convert(mode)
     data = encode(image, "JPEG" if mode == "CMYK" else "PNG")
     assert np.abs(decode_gray(data, PIXELS) - gray_levels(image)).mean() < 4
 
 
-def test_sixteen_bits_are_scaled_and_not_clipped():
-    deep = Image.fromarray(GRAY.astype(np.uint16) * 257)
-    np.testing.assert_array_equal(decode_gray(encode(deep), PIXELS), GRAY)
+def test_scales_16_bit_gray():
+    image = Image.fromarray(GRAY.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(decode_gray(encode(image), PIXELS), GRAY)
 
 
-def test_sixteen_bits_of_colour():
+def test_scales_16_bit_color():
     size = struct.pack(">II", 2, 1)
     pixels = b"\0" + struct.pack(">6H", 0xFFFF, 0xFFFF, 0xFFFF, 0x8080, 0x8080, 0x8080)
     png = b"\x89PNG\r\n\x1a\n"
@@ -78,7 +78,7 @@ def test_sixteen_bits_of_colour():
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_what_is_transparent_lies_on_white(mode):
+def test_composites_transparency_onto_white(mode):
     if mode == "P":
         image = Image.new("P", (4, 4), 0)
         image.putpalette([10, 10, 10])
@@ -88,13 +88,13 @@ def test_what_is_transparent_lies_on_white(mode):
     np.testing.assert_array_equal(decode_gray(data, PIXELS), np.full((4, 4), 255))
 
 
-def test_half_transparent_black_on_white_is_gray():
+def test_half_transparent_black_becomes_gray():
     data = encode(Image.new("RGBA", (4, 4), (0, 0, 0, 127)), "WEBP", lossless=True)
     np.testing.assert_allclose(decode_gray(data, PIXELS), 128, atol=1)
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP"])
-def test_first_frame_of_an_animation(file_format):
+def test_decodes_first_frame_of_animation(file_format):
     frames = [Image.new("L", (8, 8), 200), Image.new("L", (8, 8), 20)]
     data = encode(frames[0], file_format, save_all=True, append_images=frames[1:])
     np.testing.assert_allclose(decode_gray(data, PIXELS), 200, atol=2)
@@ -102,7 +102,7 @@ def test_first_frame_of_an_animation(file_format):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
-def test_exif_orientation_is_followed(file_format, orientation):
+def test_applies_exif_orientation(file_format, orientation):
     upright = np.zeros((16, 32), np.uint8)
     upright[:8, :16], upright[8:, 16:] = 250, 120
     stored = {
@@ -123,76 +123,76 @@ def test_exif_orientation_is_followed(file_format, orientation):
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-def test_damaged_exif_does_not_matter():
+def test_ignores_damaged_exif():
     data = encode(GRAY, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + b"\xff" * 40)
     assert decode_gray(data, PIXELS).shape == GRAY.shape
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
 @pytest.mark.parametrize("share", [0.5, 0.9])
-def test_a_truncated_file_is_damaged(file_format, share):
-    data = encode(colours(), file_format)
-    assert refused(data[: int(share * len(data))]).kind in (DAMAGED, UNSUPPORTED)
+def test_rejects_truncated_file(file_format, share):
+    data = encode(colors(), file_format)
+    assert rejected(data[: int(share * len(data))]).kind in (DAMAGED, UNSUPPORTED)
 
 
 @pytest.mark.parametrize("data", [b"x", b"hello world" * 50, b"%PDF-1.7", b"\xff\xd8", b"<svg/>", b"\0" * 5000])
-def test_what_is_no_picture(data):
-    assert refused(data).kind is UNSUPPORTED
+def test_rejects_non_images(data):
+    assert rejected(data).kind is UNSUPPORTED
 
 
 @pytest.mark.parametrize("file_format", ["TIFF", "PPM", "ICO", "TGA"])
-def test_other_formats_are_not_even_tried(file_format):
-    assert refused(encode(GRAY, file_format)).kind is UNSUPPORTED
+def test_rejects_other_formats(file_format):
+    assert rejected(encode(GRAY, file_format)).kind is UNSUPPORTED
 
 
-def test_pixels_are_counted_before_decoding(monkeypatch):
+def test_counts_pixels_before_decoding(monkeypatch):
     def load(self):
-        pytest.fail("a picture that is too large was decoded")
+        pytest.fail("decoded an image that is too large")
 
     data = encode(Image.new("L", (1001, 1000)))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
-    problem = refused(data)
+    problem = rejected(data)
     assert problem.kind is TOO_MANY_PIXELS
     assert "1 million pixels" in problem.detail
 
 
 @pytest.mark.parametrize("side", [5_000, 60_000, 2**31 - 1])
-def test_a_decompression_bomb_is_too_large(side):
+def test_rejects_decompression_bomb(side):
     header = struct.pack(">II", side, side) + b"\x08\0\0\0\0"
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header
     png += struct.pack(">I", zlib.crc32(b"IHDR" + header))
     png += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    assert refused(png).kind is TOO_MANY_PIXELS
+    assert rejected(png).kind is TOO_MANY_PIXELS
 
 
-def test_a_picture_of_exactly_so_many_pixels_is_taken():
+def test_accepts_image_at_pixel_limit():
     assert decode_gray(encode(Image.new("L", (1000, 1000))), PIXELS).shape == (1000, 1000)
 
 
-def test_data_url_holds_the_crop():
+def test_data_url_contains_crop():
     url = encode_data_url(GRAY)
     kind, content = url.split(",")
     assert kind == "data:image/png;base64"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), GRAY)
 
 
-def test_a_small_jpeg_that_is_much_work_is_refused():
-    """A progressive JPEG may repeat a scan, each of which makes the decoder walk the whole picture."""
-    data = encode(colours(), "JPEG", progressive=True)
+def test_rejects_jpeg_with_many_scans():
+    """A progressive JPEG may repeat scans, and each makes the decoder process the whole image."""
+    data = encode(colors(), "JPEG", progressive=True)
     start = data.rindex(b"\xff\xda")  # the last scan
     scan = data[start:-2]
-    assert refused(data[:start] + 200 * scan + data[-2:]).kind == DAMAGED
+    assert rejected(data[:start] + 200 * scan + data[-2:]).kind == DAMAGED
     few = decode_gray(data[:start] + 5 * scan + data[-2:], PIXELS)
     assert few.shape == GRAY.shape
 
 
-def test_a_jpeg_with_endless_metadata_is_refused():
+def test_rejects_jpeg_with_many_exif_blocks():
     block = b"\xff\xe1\x00\x10Exif\0\0" + bytes(8)
-    data = encode(colours(), "JPEG")
-    assert refused(data[:2] + 50 * block + data[2:]).kind == DAMAGED
+    data = encode(colors(), "JPEG")
+    assert rejected(data[:2] + 50 * block + data[2:]).kind == DAMAGED
     assert decode_gray(data[:2] + 2 * block + data[2:], PIXELS).shape == GRAY.shape
 
 
-def test_bytes_that_look_like_scans_are_no_reason_in_another_format():
+def test_accepts_scan_markers_in_other_formats():
     image = Image.frombytes("L", (40, 20), 400 * b"\xff\xda")
     assert decode_gray(encode(image, "BMP"), PIXELS).shape == (20, 40)

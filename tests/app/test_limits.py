@@ -1,4 +1,4 @@
-"""What keeps the server answering: bodies are counted as they stream in, work is bounded in number and in time."""
+"""Limits on request bodies, concurrent requests and processing time."""
 
 import asyncio
 import gc
@@ -11,29 +11,29 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from pictures import encode
 from PIL import Image
 
 from app.main import STUCK_AFTER
 from app.problems import Problem
 from app.workers import Workers
+from helpers.photos import encode
 
 ROOT = Path(__file__).parents[2]
 
-PICTURE = encode(Image.new("L", (20, 20)))
+IMAGE = encode(Image.new("L", (20, 20)))
 
 
 class Slow:
-    """A recognizer that is at work until it is let go."""
+    """A recognizer that blocks until ``go`` is set."""
 
     def __init__(self, stand_in):
         self.stand_in, self.go = stand_in, threading.Event()
-        self.running, self.most_running, self.lock = 0, 0, threading.Lock()
+        self.running, self.max_running, self.lock = 0, 0, threading.Lock()
 
-    def recognize(self, image, most_faces=None):
+    def recognize(self, image, max_faces=None):
         with self.lock:
             self.running += 1
-            self.most_running = max(self.most_running, self.running)
+            self.max_running = max(self.max_running, self.running)
         assert self.go.wait(30)
         with self.lock:
             self.running -= 1
@@ -52,7 +52,7 @@ def connect(app) -> httpx2.AsyncClient:
 
 
 async def post(client):
-    return await client.post("/api/recognize", content=PICTURE)
+    return await client.post("/api/recognize", content=IMAGE)
 
 
 async def until(condition) -> None:
@@ -60,15 +60,15 @@ async def until(condition) -> None:
         if condition():
             return
         await asyncio.sleep(0.01)
-    pytest.fail("it never happened")
+    pytest.fail("the condition never became true")
 
 
 async def send(app, chunks, headers=()) -> tuple[int, dict, int]:
-    """Post a body chunk by chunk without saying how long it is: status, headers and the number of chunks taken."""
-    taken, messages = 0, []
+    """Post a body in chunks without declaring its length; return status, headers and the number of chunks read."""
+    read, messages = 0, []
 
     async def receive():
-        nonlocal taken
+        nonlocal read
         chunk = next(chunks, None)
         if chunk is None:
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -76,7 +76,7 @@ async def send(app, chunks, headers=()) -> tuple[int, dict, int]:
             await asyncio.sleep(30)
         if chunk == "gone":
             return {"type": "http.disconnect"}
-        taken += 1
+        read += 1
         return {"type": "http.request", "body": chunk, "more_body": True}
 
     async def keep(message):
@@ -98,7 +98,7 @@ async def send(app, chunks, headers=()) -> tuple[int, dict, int]:
     }
     await app(scope, receive, keep)
     start = messages[0]
-    return start["status"], dict(start["headers"]), taken
+    return start["status"], dict(start["headers"]), read
 
 
 def endless(chunk: bytes):
@@ -107,37 +107,37 @@ def endless(chunk: bytes):
 
 
 @pytest.mark.parametrize("media_type", [b"image/png", b"multipart/form-data; boundary=b"])
-def test_an_endless_body_is_refused_after_the_first_byte_too_many(limited, media_type):
+def test_stops_reading_endless_body(make_app, media_type):
     chunk = b"--b\r\nContent-Disposition: form-data; name=image\r\n\r\n" + b"x" * 10_000
     chunks = iter([chunk, *[b"x" * 10_000] * 1000])
-    status, _, taken = asyncio.run(send(limited(max_bytes=100_000), chunks, [(b"content-type", media_type)]))
+    status, _, read = asyncio.run(send(make_app(max_bytes=100_000), chunks, [(b"content-type", media_type)]))
     assert status == 413
-    assert taken <= 13
+    assert read <= 13
 
 
-def test_a_body_that_says_that_it_is_too_large_is_not_read(limited):
+def test_does_not_read_body_declared_too_large(make_app):
     headers = [(b"content-length", b"1000001")]
-    status, _, taken = asyncio.run(send(limited(max_bytes=1_000_000), endless(b"x"), headers))
-    assert (status, taken) == (413, 0)
+    status, _, read = asyncio.run(send(make_app(max_bytes=1_000_000), endless(b"x"), headers))
+    assert (status, read) == (413, 0)
 
 
 @pytest.mark.parametrize("length", [b"-5", b"many", b"\xb2", b"1e3"])
-def test_a_content_length_that_is_no_number_is_not_trusted(limited, length):
-    status, *_ = asyncio.run(send(limited(max_bytes=1000), endless(b"x" * 100), [(b"content-length", length)]))
+def test_does_not_trust_invalid_content_length(make_app, length):
+    status, *_ = asyncio.run(send(make_app(max_bytes=1000), endless(b"x" * 100), [(b"content-length", length)]))
     assert status == 413
 
 
-def test_a_body_that_does_not_arrive(limited):
-    app = limited(upload_seconds=0.1)
-    status, *_ = asyncio.run(send(app, iter([PICTURE[:50], "silence"])))
+def test_upload_times_out(make_app):
+    app = make_app(upload_timeout=0.1)
+    status, *_ = asyncio.run(send(app, iter([IMAGE[:50], "silence"])))
     assert status == 408
 
 
-def test_a_client_that_goes_away_leaves_its_place(limited):
-    app = limited(workers=1, waiting=0)
+def test_disconnected_client_frees_its_slot(make_app):
+    app = make_app(workers=1, queue_size=0)
 
     async def scenario():
-        status, *_ = await send(app, iter([PICTURE[:50], "gone"]))
+        status, *_ = await send(app, iter([IMAGE[:50], "gone"]))
         assert status == 400
         async with connect(app) as client:
             assert (await post(client)).status_code == 200
@@ -145,31 +145,31 @@ def test_a_client_that_goes_away_leaves_its_place(limited):
     asyncio.run(scenario())
 
 
-def test_a_full_queue_turns_away_and_recovers(limited, slow):
-    app = limited(slow, workers=2, waiting=3)
+def test_full_queue_rejects_requests_and_recovers(make_app, slow):
+    app = make_app(slow, workers=2, queue_size=3)
 
     async def scenario():
         async with connect(app) as client:
-            admitted = [asyncio.create_task(post(client)) for _ in range(5)]
+            accepted = [asyncio.create_task(post(client)) for _ in range(5)]
             await until(lambda: slow.running == 2)
-            refused = await post(client)
-            assert refused.status_code == 503
-            assert refused.json()["type"] == "/docs#busy"
-            assert int(refused.headers["retry-after"]) >= 1
+            rejected = await post(client)
+            assert rejected.status_code == 503
+            assert rejected.json()["type"] == "/docs#busy"
+            assert int(rejected.headers["retry-after"]) >= 1
             assert (await client.get("/readyz")).status_code == 503
             assert (await client.get("/healthz")).status_code == 200
-            assert "facial_expression_admitted 5.0" in (await client.get("/metrics")).text
+            assert "facial_expression_requests_in_progress 5.0" in (await client.get("/metrics")).text
             slow.go.set()
-            assert [response.status_code for response in await asyncio.gather(*admitted)] == [200] * 5
+            assert [response.status_code for response in await asyncio.gather(*accepted)] == [200] * 5
             assert (await post(client)).status_code == 200
             assert (await client.get("/readyz")).status_code == 200
-        assert slow.most_running == 2
+        assert slow.max_running == 2
 
     asyncio.run(scenario())
 
 
-def test_too_long_work_is_given_up_and_what_waits_behind_it_never_begins(limited, slow):
-    app = limited(slow, workers=1, waiting=5, answer_seconds=0.3)
+def test_timed_out_jobs_in_queue_never_start(make_app, slow):
+    app = make_app(slow, workers=1, queue_size=5, response_timeout=0.3)
 
     async def scenario():
         async with connect(app) as client:
@@ -181,13 +181,13 @@ def test_too_long_work_is_given_up_and_what_waits_behind_it_never_begins(limited
             slow.go.set()
             await until(lambda: slow.running == 0)
             assert (await post(client)).status_code == 200
-        assert slow.most_running == 1
+        assert slow.max_running == 1
 
     asyncio.run(scenario())
 
 
-def test_work_that_was_given_up_keeps_its_place_until_it_ends(limited, slow):
-    app = limited(slow, workers=1, waiting=0, answer_seconds=0.2)
+def test_timed_out_job_keeps_its_slot_until_it_ends(make_app, slow):
+    app = make_app(slow, workers=1, queue_size=0, response_timeout=0.2)
 
     async def scenario():
         async with connect(app) as client:
@@ -198,13 +198,13 @@ def test_work_that_was_given_up_keeps_its_place_until_it_ends(limited, slow):
             await until(lambda: slow.running == 0)
             await asyncio.sleep(0.05)
             assert (await post(client)).status_code == 200
-            assert "facial_expression_admitted 0.0" in (await client.get("/metrics")).text
+            assert "facial_expression_requests_in_progress 0.0" in (await client.get("/metrics")).text
 
     asyncio.run(scenario())
 
 
-def test_a_thread_that_is_lost_to_a_picture_is_told(limited, slow):
-    app = limited(slow, workers=1, waiting=1, answer_seconds=0.05)
+def test_stuck_thread_fails_health_check(make_app, slow):
+    app = make_app(slow, workers=1, queue_size=1, response_timeout=0.05)
 
     async def scenario():
         async with connect(app) as client:
@@ -213,7 +213,7 @@ def test_a_thread_that_is_lost_to_a_picture_is_told(limited, slow):
             await asyncio.sleep(0.05 * STUCK_AFTER)
             response = await client.get("/healthz")
             assert response.status_code == 503
-            assert "Start the server anew" in response.json()["detail"]
+            assert "Restart the server" in response.json()["detail"]
             slow.go.set()
             await until(lambda: slow.running == 0)
             await asyncio.sleep(0.05)
@@ -222,20 +222,20 @@ def test_a_thread_that_is_lost_to_a_picture_is_told(limited, slow):
     asyncio.run(scenario())
 
 
-def test_the_picture_of_an_abandoned_job_is_forgotten():
-    """The executor keeps cancelled jobs until a thread comes by."""
+def test_forgets_image_of_timed_out_job():
+    """The executor's queue keeps cancelled jobs, but not their arguments."""
 
     class Body:
         pass
 
     async def scenario():
-        workers, go = Workers(threads=1, waiting=5), threading.Event()
-        running = asyncio.create_task(workers.run(go.wait, 30, seconds=30))
-        await until(lambda: workers.longest > 0)
+        workers, go = Workers(threads=1, queue_size=5), threading.Event()
+        running = asyncio.create_task(workers.run(go.wait, 30, timeout=30))
+        await until(lambda: workers.longest_runtime > 0)
         body = Body()
         reference = weakref.ref(body)
         with pytest.raises(Problem):
-            await workers.run(lambda body: body, body, seconds=0.05)
+            await workers.run(lambda body: body, body, timeout=0.05)
         del body
         gc.collect()
         assert reference() is None
@@ -247,24 +247,24 @@ def test_the_picture_of_an_abandoned_job_is_forgotten():
 
 
 @pytest.mark.parametrize(("parts", "status"), [(16, 200), (17, 400)])
-def test_a_form_has_few_fields(limited, parts, status):
+def test_limits_number_of_form_fields(make_app, parts, status):
     part = b"--b\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n"
-    body = part % (b"image", PICTURE) + b"".join(part % (b"other", b"x") for _ in range(parts - 1)) + b"--b--\r\n"
-    answer = asyncio.run(send(limited(), iter([body]), [(b"content-type", b"multipart/form-data; boundary=b")]))
-    assert answer[0] == status
+    body = part % (b"image", IMAGE) + b"".join(part % (b"other", b"x") for _ in range(parts - 1)) + b"--b--\r\n"
+    received, *_ = asyncio.run(send(make_app(), iter([body]), [(b"content-type", b"multipart/form-data; boundary=b")]))
+    assert received == status
 
 
-def test_there_are_as_many_workers_as_usable_cores():
+def test_workers_default_to_usable_cores():
     code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from app.settings import Settings; "
     code += "print(Settings().workers)"
     if not hasattr(os, "sched_setaffinity"):
-        pytest.skip("this system does not bind processes to cores")
+        pytest.skip("this system has no CPU affinity")
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert shown.strip() == "1"
 
 
-def test_many_clients_at_once_are_all_answered(limited):
-    app = limited(workers=2, waiting=40)
+def test_serves_many_concurrent_clients(make_app):
+    app = make_app(workers=2, queue_size=40)
 
     async def scenario():
         async with connect(app) as client:

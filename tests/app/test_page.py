@@ -1,60 +1,46 @@
-"""The page in a real browser: what people do with it, by mouse, by keyboard and on a phone."""
-
-import shutil
-import threading
-import time
+"""The page in a real browser: with mouse and keyboard, and on a phone."""
 
 import pytest
-import uvicorn
-from pictures import draw, encode, photograph
 from PIL import Image
-from served_model import CLASSES
 
 from app.main import create_app
 from app.settings import Settings
 from facial_expression.emotions import EMOTIONS
+from helpers.photos import draw, encode, photograph
+from helpers.served_model import CLASSES
+from tools.screenshot import BROWSERS, find_chromium, launch_chromium, serve
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright_api.expect
 expect.set_options(timeout=30_000)
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = find_chromium()
 if CHROMIUM is None:
-    pytest.skip("there is no Chromium on the PATH", allow_module_level=True)
+    pytest.skip(f"none of {', '.join(BROWSERS)} is on the PATH", allow_module_level=True)
 
 FACES = (draw("happy", 0), draw("surprise", 2), draw("sad", 3))
 THREE = {"name": "three.png", "mimeType": "image/png", "buffer": encode(photograph(*FACES, side=160, size=(240, 560)))}
 NONE = {"name": "none.png", "mimeType": "image/png", "buffer": encode(Image.new("RGB", (300, 200), "teal"))}
-BAD = {"name": "bad.jpg", "mimeType": "image/jpeg", "buffer": b"this is no photo"}
+BAD = {"name": "bad.jpg", "mimeType": "image/jpeg", "buffer": b"not a photo"}
 
 
 @pytest.fixture(scope="module")
 def address(recognizer):
-    """Where the application is served, by a real server."""
     app = create_app(Settings(max_bytes=300_000, max_pixels=2_000_000, workers=2), recognizer)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serve(app) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser():
-    options = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    with playwright_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+    fake_camera = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    with launch_chromium(CHROMIUM, *fake_camera) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def open_page(browser, address):
-    """Opens the page in a fresh context; afterwards, nothing may have gone wrong and nothing left this machine."""
+    """Opens the page in a new context; afterwards, checks for script errors and requests to other hosts."""
     contexts, requests, errors = [], [], []
 
     def open_page(**options):
@@ -85,10 +71,10 @@ def widths(card) -> list[float]:
 
 
 def percentages(card) -> list[int]:
-    return [int(text.removesuffix(" %")) for text in card.locator(".percent").all_inner_texts()]
+    return [int(text.removesuffix("%")) for text in card.locator(".percent").all_inner_texts()]
 
 
-def test_a_photo_of_three_faces(open_page):
+def test_shows_photo_with_three_faces(open_page):
     page = open_page()
     show(page, THREE)
     cards = page.locator(".face")
@@ -116,7 +102,7 @@ def test_a_photo_of_three_faces(open_page):
         assert crop.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [48, 48]
 
 
-def test_bars_are_as_long_as_the_probabilities(open_page):
+def test_bar_lengths_match_probabilities(open_page):
     page = open_page()
     show(page, THREE)
     card = page.locator(".face").first
@@ -125,25 +111,25 @@ def test_bars_are_as_long_as_the_probabilities(open_page):
         assert width / track == pytest.approx(share / 100, abs=0.02)
 
 
-def test_an_uncertain_answer_is_called_so(open_page):
+def test_marks_uncertain_prediction(open_page):
     def make_second_uncertain(route):
         response = route.fetch()
-        answer = response.json()
-        from_left = sorted(answer["faces"], key=lambda face: face["box"][0])
+        body = response.json()
+        from_left = sorted(body["faces"], key=lambda face: face["box"][0])
         for number, face in enumerate(from_left, start=1):
             face["uncertain"] = number == 2
-        route.fulfill(response=response, json=answer)
+        route.fulfill(response=response, json=body)
 
     page = open_page()
     page.route("**/api/recognize", make_second_uncertain)
     show(page, THREE)
     expect(page.locator(".face")).to_have_count(3)
     assert [card.locator(".tag").count() for card in page.locator(".face").all()] == [0, 1, 0]
-    expect(page.locator(".face").nth(1)).to_contain_text("take it for a guess")
-    expect(page.get_by_role("status")).to_contain_text("Face 2: uncertain, perhaps")
+    expect(page.locator(".face").nth(1)).to_contain_text("Low confidence.")
+    expect(page.get_by_role("status")).to_contain_text("Face 2: uncertain, possibly")
 
 
-def test_a_screen_reader_hears_the_result(open_page):
+def test_announces_result_to_screen_readers(open_page):
     page = open_page()
     show(page, THREE)
     expect(page.get_by_role("status")).to_contain_text("3 faces. Face 1:")
@@ -154,7 +140,7 @@ def test_a_screen_reader_hears_the_result(open_page):
     assert page.evaluate("document.activeElement.id") == "result-title"
 
 
-def test_landmarks_can_be_hidden(open_page):
+def test_hides_landmarks(open_page):
     page = open_page()
     show(page, THREE)
     marks = page.locator(".face-landmarks").first
@@ -165,10 +151,10 @@ def test_landmarks_can_be_hidden(open_page):
 
 @pytest.mark.parametrize(
     ("file", "title", "advice"),
-    [(NONE, "No face found", "look at the camera"), (BAD, "Not a picture in a supported format", "JPEG")],
-    ids=["no face", "no picture"],
+    [(NONE, "No face found", "looking at the camera"), (BAD, "Unsupported file format", "JPEG")],
+    ids=["no face", "no image"],
 )
-def test_a_problem_is_explained_and_then_forgotten(open_page, file, title, advice):
+def test_explains_problem_until_next_photo(open_page, file, title, advice):
     page = open_page()
     show(page, file)
     problem = page.get_by_role("alert")
@@ -180,14 +166,14 @@ def test_a_problem_is_explained_and_then_forgotten(open_page, file, title, advic
     expect(page.locator("#problem")).to_be_hidden()
 
 
-def test_a_server_that_is_gone_is_a_problem_too(open_page):
+def test_reports_unreachable_server(open_page):
     page = open_page()
     page.route("**/api/recognize", lambda route: route.abort())
     show(page, THREE)
-    expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+    expect(page.get_by_role("alert")).to_contain_text("Server unreachable")
 
 
-def test_settings_that_could_not_be_had_are_asked_for_again(open_page, address):
+def test_requests_settings_again_after_failure(open_page, address):
     page = open_page()
     refused = []
     page.route("**/api/settings", lambda route: (refused.append(1), route.fulfill(status=503, json={}))[1], times=1)
@@ -198,15 +184,15 @@ def test_settings_that_could_not_be_had_are_asked_for_again(open_page, address):
 
 
 @pytest.mark.parametrize("failure", ["absent", "unreachable"])
-def test_a_sample_that_cannot_be_had_is_a_problem(open_page, failure):
+def test_reports_unavailable_sample(open_page, failure):
     page = open_page()
     lose = {"absent": lambda route: route.fulfill(status=404, json={}), "unreachable": lambda route: route.abort()}
     page.route("**/samples/*", lose[failure])
     page.locator(".sample").first.click()
-    expect(page.get_by_role("alert")).to_contain_text("could not be reached")
+    expect(page.get_by_role("alert")).to_contain_text("Server unreachable")
 
 
-def test_faces_that_are_left_out_are_mentioned(open_page):
+def test_mentions_faces_not_shown(open_page):
     def leave_out(route):
         response = route.fetch()
         route.fulfill(response=response, json=response.json() | {"more_faces": True})
@@ -214,10 +200,10 @@ def test_faces_that_are_left_out_are_mentioned(open_page):
     page = open_page()
     page.route("**/api/recognize", leave_out)
     show(page, THREE)
-    expect(page.locator("#result-title")).to_have_text("3 faces, and more that are left out")
+    expect(page.locator("#result-title")).to_have_text("3 faces (more not shown)")
 
 
-def test_a_photo_that_is_too_large_is_made_smaller_first(open_page):
+def test_shrinks_large_photo_before_upload(open_page):
     page = open_page()
     large = encode(photograph(*FACES, side=900, size=(1500, 2800)), "BMP")
     assert len(large) > 4_000_000
@@ -226,13 +212,13 @@ def test_a_photo_that_is_too_large_is_made_smaller_first(open_page):
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_drawn_samples_have_a_face(open_page, number):
+def test_finds_face_in_every_sample(open_page, number):
     page = open_page()
     page.locator(".sample").nth(number).click()
     expect(page.locator(".face")).to_have_count(1)
 
 
-def test_everything_works_by_keyboard(open_page):
+def test_works_by_keyboard(open_page):
     page = open_page()
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
@@ -242,7 +228,7 @@ def test_everything_works_by_keyboard(open_page):
     assert style == "solid"
     choosers = []
     page.on("filechooser", lambda chooser: choosers.append(chooser))
-    page.wait_for_timeout(500)  # the browser is told to leave the dialog to the test, and does not say when it knows
+    page.wait_for_timeout(500)  # until the browser intercepts file dialogs, which it does not report
     page.keyboard.press("Enter")
     while not choosers:
         page.wait_for_timeout(50)
@@ -255,7 +241,7 @@ def test_everything_works_by_keyboard(open_page):
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_a_photo_can_be_dropped_and_pasted(open_page, kind):
+def test_accepts_dropped_or_pasted_photo(open_page, kind):
     page = open_page()
     page.evaluate(
         """async ([kind, url]) => {
@@ -272,18 +258,18 @@ def test_a_photo_can_be_dropped_and_pasted(open_page, kind):
     expect(page.locator(".face")).to_have_count(1)
 
 
-def test_a_picture_from_the_camera(open_page):
+def test_takes_photo_with_camera(open_page):
     page = open_page(permissions=["camera"])
     page.get_by_role("button", name="Use the camera").click()
-    take = page.get_by_role("button", name="Take the picture")
+    take = page.get_by_role("button", name="Take photo")
     expect(take).to_be_enabled()
     take.click()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.get_by_role("alert")).to_contain_text("No face found")  # the test camera shows a pattern
+    expect(page.get_by_role("alert")).to_contain_text("No face found")  # the fake camera shows a test pattern
     assert page.locator("#camera-video").evaluate("video => video.srcObject") is None
 
 
-def test_a_camera_that_was_asked_for_twice_is_switched_off(open_page):
+def test_stops_camera_opened_twice(open_page):
     page = open_page(permissions=["camera"])
     page.evaluate(
         """() => {
@@ -300,37 +286,38 @@ def test_a_camera_that_was_asked_for_twice_is_switched_off(open_page):
     )
     button = page.get_by_role("button", name="Use the camera")
     button.click()
-    page.get_by_role("button", name="Cancel").click()  # while the browser still asks
+    page.get_by_role("button", name="Cancel").click()  # during the permission prompt
     button.click()
-    expect(page.get_by_role("button", name="Take the picture")).to_be_enabled()
+    expect(page.get_by_role("button", name="Take photo")).to_be_enabled()
     page.wait_for_timeout(700)
     page.get_by_role("button", name="Cancel").click()
     page.wait_for_function("window.streams.every((stream) => stream.getTracks()[0].readyState === 'ended')")
     assert page.evaluate("window.streams.length") == 2
 
 
-def test_bars_show_where_colours_are_forced(open_page):
+def test_bars_are_visible_in_forced_colors(open_page):
     page = open_page(forced_colors="active")
     show(page, THREE)
     bar = page.locator(".face .bar").first
     expect(bar).to_be_visible()
-    colour = "element => getComputedStyle(element).backgroundColor"
-    assert bar.evaluate(colour) != bar.locator("span").evaluate(colour)
+    color = "element => getComputedStyle(element).backgroundColor"
+    assert bar.evaluate(color) != bar.locator("span").evaluate(color)
 
 
-def test_the_page_says_what_it_is_worth(open_page):
+def test_describes_model(open_page):
     page = open_page()
     about = page.locator(".about")
-    expect(about).to_contain_text("About 34 of 100 answers are wrong")
-    expect(about).to_contain_text("3,534 test pictures of FER2013")
-    expect(about).to_contain_text("64.5 to 67.5 %")
-    expect(about).to_contain_text("must not be used for")
+    expect(about).to_contain_text("This is a linear model with fixed weights, trained on FER2013")
+    expect(about).to_contain_text("About 34 of 100 predictions are wrong")
+    expect(about).to_contain_text("3,534 test images of FER2013")
+    expect(about).to_contain_text("64.5–67.5%")
+    expect(about).to_contain_text("Out-of-scope use")
     assert percentages(about) == [58, 41, 86, 50, 79, 66]
     expect(page.locator("#privacy")).to_contain_text("in memory and not stored")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_is_cut_off(open_page, scheme):
+def test_fits_phone_screen(open_page, scheme):
     page = open_page(viewport={"width": 360, "height": 740}, color_scheme=scheme)
     show(page, THREE)
     expect(page.locator(".face")).to_have_count(3)
