@@ -65,4 +65,5 @@ def _write(run: Run, history: pd.DataFrame) -> None:
 
     with atomic_write(history_path(run.protocol, run.name)) as temporary:
         history.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
-    write_json(validation_path(run.name), best_validation(history))
+    # A short name: `dvc metrics show` must fit a terminal.
+    write_json(validation_path(run.name), {"validation": best_validation(history)["validation_accuracy"]})

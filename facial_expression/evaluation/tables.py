@@ -110,7 +110,7 @@ def summary_markdown(
     ours = {name.removeprefix(STUDY_PREFIX): record for name, record in study.items()}
     single = [name for name in [*ours, *official] if not name.endswith("ensemble")]
     names = dict.fromkeys([*STUDY, *single, "ensemble"])
-    columns = ("model", "study", "ours, study's protocol", "ours, official split", "MB", "core-minutes")
+    columns = ("model", "study", "ours (95 %)", "official", "MB", "core-minutes")
     rows = [columns, ("---", *["---:"] * (len(columns) - 1))]
     for name in names:
         records = [records[name] for records in (ours, official) if name in records]
