@@ -7,9 +7,9 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePath
-from typing import BinaryIO
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PureWindowsPath
+from typing import IO
 from unittest import mock
 
 import kagglehub
@@ -85,7 +85,7 @@ def fetch_from_kaggle(handle: str, destination: str | Path, md5: str | None, wor
             f"the Kaggle data set {handle} could not be downloaded: {_reason(error)}, "
             f"or use an archive on disk that holds {CSV_NAME}"
         ) from error
-    except (DataCorruptionError, DownloadError, *_DAMAGED) as error:
+    except (DataCorruptionError, ValueError, *_DAMAGED) as error:  # ValueError: kagglehub, of a file that is no archive
         remove(workspace)
         raise DownloadError(
             f"the Kaggle data set {handle} is not usable: {_one_line(error)}; "
@@ -95,33 +95,44 @@ def fetch_from_kaggle(handle: str, destination: str | Path, md5: str | None, wor
 
 
 @contextmanager
-def _open_csv(archive: Path) -> Iterator[tuple[BinaryIO, int]]:
+def _open_csv(archive: Path) -> Iterator[tuple[IO[bytes], int]]:
     """The CSV of an archive as a stream, and its size in bytes."""
-    name = archive.name.lower()
-    if not name.endswith((".csv", *ARCHIVES)):
+    if not archive.name.lower().endswith((".csv", *ARCHIVES)):
         raise DownloadError(
             f"{archive} is none of .csv, {', '.join(ARCHIVES)}: give {CSV_NAME} or an archive that holds it"
         )
     if not archive.is_file():
         raise DownloadError(f"{archive} is missing or not a file: give {CSV_NAME} or an archive that holds it")
-    try:
-        if name.endswith(".csv"):
-            with archive.open("rb") as file:
-                yield file, archive.stat().st_size
-        elif name.endswith(".zip"):
-            with zipfile.ZipFile(archive) as opened:
-                wanted = _only(archive, [info for info in opened.namelist() if not info.endswith("/")])
-                with opened.open(wanted) as file:
-                    yield file, opened.getinfo(wanted).file_size
-        else:
-            with tarfile.open(archive, "r:gz") as opened:
-                member = opened.getmember(_only(archive, [entry.name for entry in opened if entry.isreg()]))
-                yield opened.extractfile(member), member.size
-    except _DAMAGED as error:
-        raise _damaged(archive, error) from error
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(_open_member(archive))
+        except (OSError, *_DAMAGED) as error:
+            raise _damaged(archive, error) from error
+        yield source
 
 
-def _read_chunks(source: BinaryIO, archive: Path, total: int) -> Iterator[bytes]:
+@contextmanager
+def _open_member(archive: Path) -> Iterator[tuple[IO[bytes], int]]:
+    name = archive.name.lower()
+    if name.endswith(".csv"):
+        with archive.open("rb") as file:
+            yield file, archive.stat().st_size
+    elif name.endswith(".zip"):
+        with zipfile.ZipFile(archive) as opened:
+            wanted = _only(archive, [name for name in opened.namelist() if not name.endswith("/")])
+            with opened.open(wanted) as member:
+                yield member, opened.getinfo(wanted).file_size
+    else:
+        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as opened:
+            info = opened.getmember(_only(archive, [entry.name for entry in opened if entry.isreg()]))
+            while stream.read(_CHUNK):
+                pass  # to the end, where the checksum is
+            csv = opened.extractfile(info)
+            assert csv is not None  # as for every regular file
+            yield csv, info.size
+
+
+def _read_chunks(source: IO[bytes], archive: Path, total: int) -> Iterator[bytes]:
     """The content of a stream under a progress bar; faults of the archive name it."""
     with tqdm(total=total, desc=CSV_NAME, unit="B", unit_scale=True, unit_divisor=1024, delay=0.5) as bar:
         while True:
@@ -143,7 +154,7 @@ def _damaged(archive: Path, error: Exception) -> DownloadError:
 
 def _only(archive: Path, names: list[str]) -> str:
     """The one name that is FER2013's CSV."""
-    found = [name for name in names if PurePath(name).name == CSV_NAME]
+    found = [name for name in names if PureWindowsPath(name).name == CSV_NAME]  # knows both kinds of slashes
     if not found:
         listing = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise DownloadError(f"{archive} holds no {CSV_NAME}, but {listing or 'nothing'}: use an archive that holds it")

@@ -46,7 +46,7 @@ def learn_mean_shape(landmarks: np.ndarray, picture_size: int, rounds: int = 10)
         picture_size: side of the pictures in pixels.
         rounds: iterations of fitting all shapes to the mean; it converges in fewer than ten.
     """
-    # As complex numbers, the similarity that best fits a centred shape to the mean is one multiplication.
+    # As complex numbers, the similarity that best fits a centered shape to the mean is one multiplication.
     shapes = landmarks[..., 0] + 1j * landmarks[..., 1].astype(np.float64)
     shapes = shapes - shapes.mean(axis=1, keepdims=True)
     shapes /= np.linalg.norm(shapes, axis=1, keepdims=True)

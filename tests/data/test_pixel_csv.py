@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facial_expression.acquisition import unpack_csv
+from facial_expression.data.download import unpack_csv
+from facial_expression.data.pixel_csv import PixelCsvError, read_pixel_csv
 from facial_expression.emotions import NAMES
-from facial_expression.pixelcsv import PixelCsvError, read_pixel_csv
 
 SIZE = 2
 ROWS = [("angry", "Training", [0, 9, 10, 99]), ("neutral", "PrivateTest", [100, 255, 0, 7])]
@@ -43,7 +43,7 @@ def rows_of(table):
 
 @pytest.mark.parametrize("block_rows", [1, 2, 3])
 @pytest.mark.parametrize("content", DIALECTS.values(), ids=DIALECTS.keys())
-def test_dialects(tmp_path, content, block_rows):
+def test_reads_every_dialect(tmp_path, content, block_rows):
     table = read_pixel_csv(write(tmp_path / "faces.csv", content), SIZE, block_rows=block_rows)
     assert rows_of(table) == ROWS
     assert table.images.dtype == np.uint8
@@ -53,18 +53,18 @@ def test_dialects(tmp_path, content, block_rows):
 
 
 @pytest.mark.parametrize("quote", [b"", b'"'])
-def test_without_usage_every_row_is_training(tmp_path, quote):
+def test_rows_without_usage_are_training(tmp_path, quote):
     content = b"emotion,pixels\n3,%s1 2 3 4%s\n1,%s5 6 7 8%s\n" % (quote, quote, quote, quote)
     table = read_pixel_csv(write(tmp_path / "train.csv", content), SIZE)
     assert rows_of(table) == [("happy", "Training", [1, 2, 3, 4]), ("disgust", "Training", [5, 6, 7, 8])]
 
 
-def test_pixels_go_from_left_to_right_then_down(tmp_path):
+def test_reads_pixels_row_by_row(tmp_path):
     table = read_pixel_csv(write(tmp_path / "faces.csv", FER2013), SIZE)
     assert table.images[0].tolist() == [[0, 9], [10, 99]]
 
 
-def test_every_number_of_a_pixel(tmp_path):
+def test_reads_every_gray_level(tmp_path):
     numbers = list(range(256))
     content = f"emotion,pixels\n0,{' '.join(map(str, numbers))}\n".encode()
     table = read_pixel_csv(write(tmp_path / "faces.csv", content), 16)
@@ -73,7 +73,7 @@ def test_every_number_of_a_pixel(tmp_path):
 
 @pytest.mark.parametrize("size", [1, 3, 48])
 @pytest.mark.parametrize("block_rows", [1, 2, 3, 5, 7, 8, 100])
-def test_block_borders(tmp_path, size, block_rows):
+def test_block_size_does_not_change_result(tmp_path, size, block_rows):
     random = np.random.default_rng(size)
     images = random.integers(0, 256, (7, size, size))
     lines = [f"{index},{' '.join(map(str, image.ravel()))}" for index, image in enumerate(images)]
@@ -83,7 +83,7 @@ def test_block_borders(tmp_path, size, block_rows):
     assert tuple(table.faces["emotion"]) == NAMES
 
 
-CUT_OFF = "; the file ends in this line, it may have been cut off"
+TRUNCATED = "; the file ends in this line, it may have been cut off"
 HEADER = "expected 'emotion,pixels,Usage' or 'emotion,pixels'"
 NUMBER = "expected a whole number from 0 to 255"
 COLUMNS = "expected 3 (emotion, pixels, usage)"
@@ -123,7 +123,7 @@ ROW_FAULTS = {
 
 @pytest.mark.parametrize("block_rows", [1, 2, 16])
 @pytest.mark.parametrize(("row", "reason"), ROW_FAULTS.values(), ids=ROW_FAULTS.keys())
-def test_faulty_row(tmp_path, row, reason, block_rows):
+def test_names_line_and_fault_of_row(tmp_path, row, reason, block_rows):
     path = write(tmp_path / "faces.csv", FER2013 + row + b"\n" + b"3,1 2 3,Training\n" + b"0,1 2 3 4,Training\n")
     with pytest.raises(PixelCsvError) as error:
         read_pixel_csv(path, SIZE, block_rows=block_rows)
@@ -153,14 +153,14 @@ FILE_FAULTS = {
         f"line 1: unknown or repeated column in the header 'emotion,pixels,pixels', {HEADER}",
     ),
     "UTF-16": (FER2013.decode().encode("utf-16"), "line 1: NUL byte: the file is damaged or not in UTF-8"),
-    "cut in the pixels": (FER2013 + b"1,1 2", f"line 4: 2 columns, {COLUMNS}{CUT_OFF}"),
+    "cut in the pixels": (FER2013 + b"1,1 2", f"line 4: 2 columns, {COLUMNS}{TRUNCATED}"),
     "cut in the usage": (
         FER2013 + b"1,1 2 3 4,Pri",
-        f"line 4: unknown usage 'Pri', expected Training, PublicTest, PrivateTest{CUT_OFF}",
+        f"line 4: unknown usage 'Pri', expected Training, PublicTest, PrivateTest{TRUNCATED}",
     ),
     "cut in the pixels of train.csv": (
         b"emotion,pixels\n0,1 2 3 4\n0,1 2 3",
-        f"line 3: 3 pixels, expected 4 (2 x 2){CUT_OFF}",
+        f"line 3: 3 pixels, expected 4 (2 x 2){TRUNCATED}",
     ),
     "no line ends": (FER2013 + b"1 " * (1 << 20), "line 4: more than a million bytes without a line end"),
     "a million spaces": (
@@ -173,33 +173,33 @@ FILE_FAULTS = {
 
 @pytest.mark.parametrize("block_rows", [1, 16])
 @pytest.mark.parametrize(("content", "reason"), FILE_FAULTS.values(), ids=FILE_FAULTS.keys())
-def test_faulty_file(tmp_path, content, reason, block_rows):
+def test_names_fault_of_file(tmp_path, content, reason, block_rows):
     path = write(tmp_path / "faces.csv", content)
     with pytest.raises(PixelCsvError) as error:
         read_pixel_csv(path, SIZE, block_rows=block_rows)
     assert str(error.value) == f"{path}, {reason}"
 
 
-def test_pixel_count_at_full_size(tmp_path):
+def test_counts_pixels_at_full_size(tmp_path):
     rows = ["0," + " ".join(["128"] * (2303 if line == 17 else 2304)) for line in range(2, 20)]
     path = write(tmp_path / "fer2013.csv", "\n".join(["emotion,pixels", *rows]).encode())
     with pytest.raises(PixelCsvError, match=re.escape("fer2013.csv, line 17: 2303 pixels, expected 2304 (48 x 48)")):
         read_pixel_csv(path)
 
 
-def test_pixels_missing_in_one_row_and_surplus_in_the_next(tmp_path):
+def test_surplus_pixel_does_not_hide_missing_one(tmp_path):
     path = write(tmp_path / "faces.csv", b"emotion,pixels\n0,1 2 3\n0,1 2 3 4 5\n")
     with pytest.raises(PixelCsvError, match="line 2: 3 pixels"):
         read_pixel_csv(path, SIZE)
 
 
-def test_no_such_file(tmp_path):
+def test_rejects_missing_file(tmp_path):
     path = tmp_path / "missing.csv"
     with pytest.raises(PixelCsvError, match=re.escape(f"{path}: no such file")):
         read_pixel_csv(path)
 
 
-def test_directory(tmp_path):
+def test_rejects_directory(tmp_path):
     with pytest.raises(PixelCsvError, match=re.escape(f"{tmp_path}: cannot be read")):
         read_pixel_csv(tmp_path)
 
@@ -212,7 +212,7 @@ COLUMN_PATTERNS = {
 
 
 def reference_read(content):
-    """Rows of the file by one regular expression per line, or the number of the first line that is at fault."""
+    """Rows of the file by one regular expression per line, or the number of the first faulty line."""
     header, *lines = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1").split("\n")
     header_names = re.sub(r'(^|,) *("?)(\w*)\2 *(?=,|\r*$)', r"\1\3", header).rstrip("\r").lower().split(",")
     if sorted(header_names) not in (["emotion", "pixels"], ["emotion", "pixels", "usage"]) or lines in ([], [""]):
@@ -259,7 +259,7 @@ def mutated_files(draw):
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory):
-    return tmp_path_factory.mktemp("pixelcsv") / "faces.csv"
+    return tmp_path_factory.mktemp("pixel_csv") / "faces.csv"
 
 
 def check_against_reference(path, content, block_rows):
@@ -273,33 +273,33 @@ def check_against_reference(path, content, block_rows):
     return expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=valid_files(), block_rows=st.integers(1, 8))
-def test_valid_files_give_the_reference_rows(scratch, content, block_rows):
+def test_valid_files_match_reference(scratch, content, block_rows):
     assert isinstance(check_against_reference(scratch, content, block_rows), list)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(content=mutated_files(), block_rows=st.integers(1, 8))
-def test_mutated_files_give_the_reference_rows_or_its_line(scratch, content, block_rows):
+def test_mutated_files_match_reference(scratch, content, block_rows):
     check_against_reference(scratch, content, block_rows)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(content=st.binary(max_size=200))
-def test_arbitrary_bytes_are_an_error(scratch, content):
+def test_rejects_arbitrary_bytes(scratch, content):
     with pytest.raises(PixelCsvError):
         read_pixel_csv(write(scratch, content), SIZE, progress=False)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=st.binary(max_size=60))
-def test_arbitrary_bytes_after_the_header(scratch, content):
+def test_arbitrary_rows_match_reference(scratch, content):
     check_against_reference(scratch, b"emotion,pixels\n" + content, 2)
 
 
 @pytest.mark.skipif("FER2013_ARCHIVE" not in os.environ, reason="set FER2013_ARCHIVE to decode the real data")
-def test_the_real_file(tmp_path):
+def test_reads_real_data(tmp_path):
     path = tmp_path / "fer2013.csv"
     unpack_csv(os.environ["FER2013_ARCHIVE"], path, md5=None)
     table = read_pixel_csv(path)

@@ -1,4 +1,4 @@
-"""The drawn sample: its format, its determinism, its oddities, and whether its faces are faces."""
+"""Synthetic faces: their file format, determinism and shares, and whether they look like faces."""
 
 import dataclasses
 
@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facial_expression.detection import DetectionPass, FaceDetector
+from facial_expression.data.face_table import USAGES
+from facial_expression.data.synthetic import draw_background, draw_face, write_sample
+from facial_expression.data.synthetic.expression import ACTION_UNITS, PROTOTYPES, Expression
+from facial_expression.data.synthetic.sample import FER2013_COUNTS, plan_sample
 from facial_expression.emotions import EMOTIONS, NAMES
-from facial_expression.facetable import USAGES
-from facial_expression.synthetic import draw_background, draw_face, write_sample
-from facial_expression.synthetic.expression import ACTION_UNITS, PROTOTYPES, Expression
-from facial_expression.synthetic.sample import FER2013_COUNTS, plan_sample
+from facial_expression.faces.detection import DetectionPass, FaceDetector
 
 FACES, SEED = 400, 5
 
@@ -19,14 +19,14 @@ FACES, SEED = 400, 5
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     """The path of a sample of 400 faces."""
-    path = tmp_path_factory.mktemp("sample") / "drawn.csv"
+    path = tmp_path_factory.mktemp("sample") / "sample.csv"
     write_sample(path, FACES, SEED, workers=2, progress=False)
     return path
 
 
 @pytest.fixture(scope="module")
 def rows(sample):
-    """The sample as a table, in the order of the file."""
+    """The rows of the sample, in the order of the file."""
     return pd.read_csv(sample)
 
 
@@ -39,7 +39,7 @@ def draw_faces(emotion, count):
     return [draw_face(emotion, np.random.default_rng([SEED, number])) for number in range(count)]
 
 
-def test_file_has_the_format_of_fer2013(sample, rows):
+def test_file_has_format_of_fer2013(sample, rows):
     lines = sample.read_bytes().decode("ascii").split("\n")
     assert lines[0] == "emotion,pixels,Usage"
     assert lines[-1] == ""
@@ -51,11 +51,11 @@ def test_file_has_the_format_of_fer2013(sample, rows):
     assert 205 < pixels.max() <= 255
 
 
-def test_usages_stand_in_the_order_and_shares_of_fer2013(rows):
+def test_usages_have_order_and_shares_of_fer2013(rows):
     assert rows["Usage"].tolist() == ["Training"] * 320 + ["PublicTest"] * 40 + ["PrivateTest"] * 40
 
 
-def test_bytes_depend_on_the_seed_and_not_on_the_workers(tmp_path):
+def test_bytes_depend_on_seed_and_not_on_workers(tmp_path):
     contents = {}
     for name, seed, workers in (("one", 5, 1), ("two", 5, 2), ("other", 6, 1)):
         write_sample(tmp_path / name, 150, seed, workers=workers, progress=False)
@@ -64,7 +64,7 @@ def test_bytes_depend_on_the_seed_and_not_on_the_workers(tmp_path):
     assert contents["one"] != contents["other"]
 
 
-def test_longer_sample_holds_the_shorter_one(rows, tmp_path):
+def test_longer_sample_contains_shorter_one(rows, tmp_path):
     write_sample(tmp_path / "short.csv", 100, SEED, workers=1, progress=False)
     short = pd.read_csv(tmp_path / "short.csv")
     columns = ["emotion", "pixels", "Usage"]
@@ -79,7 +79,7 @@ def test_every_emotion_occurs_in_every_usage(faces):
     assert counts.loc["Training"].min() >= 3
 
 
-def test_emotions_have_the_shares_of_fer2013():
+def test_emotions_have_shares_of_fer2013():
     plan = pd.DataFrame(plan_sample(5_000))
     expected = pd.Series(FER2013_COUNTS) / 35_887
     assert sum(FER2013_COUNTS.values()) == 35_887
@@ -88,7 +88,7 @@ def test_emotions_have_the_shares_of_fer2013():
         pd.testing.assert_series_equal(shares[list(NAMES)], expected, atol=0.003, rtol=0, check_names=False)
 
 
-def test_sample_has_copies_within_and_across_usages_and_under_other_labels(rows):
+def test_has_copies_across_usages_and_with_other_labels(rows):
     copies = rows[rows.duplicated("pixels", keep=False)]
     groups = copies.groupby("pixels")
     assert 0.01 <= rows.duplicated("pixels").mean() <= 0.03
@@ -99,7 +99,7 @@ def test_sample_has_copies_within_and_across_usages_and_under_other_labels(rows)
     assert 1 <= conflicting.sum() < len(groups)
 
 
-def test_one_picture_in_a_hundred_shows_no_face():
+def test_one_picture_in_hundred_shows_no_face():
     plan = plan_sample(1_000)
     assert sum(picture.drawn is None for picture in plan) == 10
 
@@ -121,27 +121,27 @@ def test_detector_finds_nothing_in_backgrounds(detector):
 
 
 def median_landmarks(detector, emotion):
-    """The median of each landmark over 60 faces, centred between the inner eye corners, in distances between these."""
+    """The median of each landmark over 60 faces, relative to the inner eye corners and in units of their distance."""
     found = [detector.detect(picture) for picture in draw_faces(emotion, 60)]
-    marks = np.array([faces[0].landmarks for faces in found if faces])
-    eyes = marks[:, [39, 42]]
+    points = np.array([faces[0].landmarks for faces in found if faces])
+    eyes = points[:, [39, 42]]
     width = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
-    return np.median((marks - eyes.mean(axis=1, keepdims=True)) / width[:, None, None], axis=0)
+    return np.median((points - eyes.mean(axis=1, keepdims=True)) / width[:, None, None], axis=0)
 
 
-def test_landmarks_tell_the_expressions_apart(detector):
+def test_landmarks_differ_between_expressions(detector):
     neutral, happy, surprise, angry, sad = (
         median_landmarks(detector, emotion) for emotion in ("neutral", "happy", "surprise", "angry", "sad")
     )
 
-    def mouth_opening(marks):
-        return marks[66, 1] - marks[62, 1]
+    def mouth_opening(points):
+        return points[66, 1] - points[62, 1]
 
-    def corners_below_lips(marks):
-        return marks[[48, 54], 1].mean() - marks[[51, 57], 1].mean()
+    def corners_below_lips(points):
+        return points[[48, 54], 1].mean() - points[[51, 57], 1].mean()
 
-    def brow_height(marks):
-        return -marks[[20, 21, 22, 23], 1].mean()
+    def brow_height(points):
+        return -points[[20, 21, 22, 23], 1].mean()
 
     assert mouth_opening(surprise) > mouth_opening(neutral) + 0.2
     assert corners_below_lips(happy) < corners_below_lips(neutral) - 0.03
@@ -149,7 +149,7 @@ def test_landmarks_tell_the_expressions_apart(detector):
     assert brow_height(angry) < brow_height(neutral) - 0.1
 
 
-def test_same_generator_state_draws_the_same_face():
+def test_equal_generator_states_give_equal_faces():
     first, again, other = (draw_face("fear", np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert first.shape == (48, 48)
     assert first.dtype == np.uint8
@@ -157,7 +157,7 @@ def test_same_generator_state_draws_the_same_face():
     assert not np.array_equal(first, other)
 
 
-def test_tables_of_action_units_fit_together():
+def test_tables_of_action_units_are_consistent():
     assert tuple(PROTOTYPES) == NAMES
     assert tuple(FER2013_COUNTS) == NAMES
     assert len(dataclasses.fields(Expression)) == len(ACTION_UNITS)
@@ -168,12 +168,12 @@ def test_tables_of_action_units_fit_together():
 @pytest.mark.parametrize(
     ("faces", "seed", "message"), [(0, 1, "at least 1 face, not 0"), (10, -1, "seed must be 0 or more, not -1")]
 )
-def test_bad_arguments_are_refused_and_nothing_is_written(tmp_path, faces, seed, message):
+def test_rejects_invalid_arguments_and_writes_nothing(tmp_path, faces, seed, message):
     with pytest.raises(ValueError, match=message):
-        write_sample(tmp_path / "drawn.csv", faces, seed, workers=1, progress=False)
+        write_sample(tmp_path / "sample.csv", faces, seed, workers=1, progress=False)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_unknown_emotion_is_refused():
+def test_rejects_unknown_emotion():
     with pytest.raises(ValueError, match="unknown emotion 'bored'"):
         draw_face("bored", np.random.default_rng(0))

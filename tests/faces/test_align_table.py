@@ -1,16 +1,18 @@
-"""Whole face tables: every picture keeps its place, found or not."""
+"""Detection, alignment and centering of whole face tables."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_alignment import MEAN_SHAPE, make_aligner, moved
 
-from facial_expression import table_alignment
-from facial_expression.detection import DetectionPass, Face
+from facial_expression.data.face_table import FaceTable
+from facial_expression.data.synthetic import draw_face
 from facial_expression.emotions import NAMES
-from facial_expression.facetable import FaceTable
-from facial_expression.synthetic import draw_face
-from facial_expression.table_alignment import align_faces, detect_faces
+from facial_expression.errors import UserError
+from facial_expression.faces import align_table
+from facial_expression.faces.align_table import align_faces, center_faces, detect_faces
+from facial_expression.faces.crops import Centerer, average_landmarks
+from facial_expression.faces.detection import DetectionPass, Face
+from helpers.landmarks import MEAN_SHAPE, make_aligner, transform
 
 ADDED = ["detected", "detector_pass", "score", "left", "top", "width", "height"]
 
@@ -24,19 +26,26 @@ def table():
 
 
 def make_face(detector_pass: int, shift: float) -> Face:
-    landmarks = moved(MEAN_SHAPE.face, 0.1, 36, (shift, shift)).astype(np.float32)
+    landmarks = transform(MEAN_SHAPE.face, 0.1, 36, (shift, shift)).astype(np.float32)
     return Face((shift, 4.0, 36.0, 37.0), 0.75, landmarks, detector_pass)
 
 
-def test_missing_faces_stay_in_their_frame(table):
-    aligner, first, last = make_aligner(size=32), make_face(1, 5), make_face(3, 7)
-    aligned = align_faces(table, aligner, [first, None, last], "frame")
+FACES = [make_face(1, 5), None, make_face(3, 7)]
+
+
+def test_keeps_undetected_pictures_with_average_landmarks(table):
+    aligner = make_aligner(size=32)
+    aligned = align_faces(table, aligner, FACES, "center")
     assert aligned.images.shape == (3, 32, 32)
-    landmarks = [first.landmarks, aligner.frame_landmarks(table.images[1]), last.landmarks]
+    landmarks = [FACES[0].landmarks, average_landmarks(table.images[1], MEAN_SHAPE), FACES[2].landmarks]
     np.testing.assert_array_equal(aligned.landmarks, landmarks)
     assert aligned.landmarks.dtype == np.float32
-    for crop, picture, marks in zip(aligned.images, table.images, landmarks, strict=True):
-        np.testing.assert_array_equal(crop, aligner.crop(picture, marks))
+    for crop, picture, points in zip(aligned.images, table.images, landmarks, strict=True):
+        np.testing.assert_array_equal(crop, aligner.crop(picture, points))
+
+
+def test_adds_columns_of_detection(table):
+    aligned = align_faces(table, make_aligner(), FACES, "center")
     assert list(aligned.faces.columns) == ["row", "emotion", "usage", *ADDED]
     assert aligned.faces[ADDED].to_numpy().tolist() == [
         [True, 1, 0.75, 5, 4, 36, 37],
@@ -48,28 +57,46 @@ def test_missing_faces_stay_in_their_frame(table):
     assert list(table.faces.columns) == ["row", "emotion", "usage"]
 
 
-def test_missing_faces_are_dropped(table):
-    faces = [make_face(1, 5), None, make_face(3, 7)]
-    kept, dropped = (align_faces(table, make_aligner(), faces, missing) for missing in ("frame", "drop"))
+def test_drops_undetected_pictures(table):
+    kept, dropped = (align_faces(table, make_aligner(), FACES, missing) for missing in ("center", "drop"))
     np.testing.assert_array_equal(dropped.images, kept.images[[0, 2]])
     np.testing.assert_array_equal(dropped.landmarks, kept.landmarks[[0, 2]])
     assert dropped.faces["row"].tolist() == [2, 9]
     assert dropped.faces["detector_pass"].tolist() == [1, 3]
 
 
-def test_all_faces_missing(table):
-    assert not align_faces(table, make_aligner(), [None] * 3, "frame").faces["detected"].any()
-    with pytest.raises(ValueError, match="no face was found in any picture: add a detection pass or keep missing"):
+def test_rejects_dropping_every_picture(table):
+    assert not align_faces(table, make_aligner(), [None] * 3, "center").faces["detected"].any()
+    message = "no face was detected in any picture: add a detection pass or set align.missing to center"
+    with pytest.raises(UserError, match=message):
         align_faces(table, make_aligner(), [None] * 3, "drop")
 
 
-def test_an_unknown_way_with_missing_faces(table):
-    with pytest.raises(ValueError, match="missing must be 'frame' or 'drop', not 'ignore'"):
+def test_rejects_unknown_value_of_missing(table):
+    with pytest.raises(ValueError, match="missing must be 'center' or 'drop', not 'ignore'"):
         align_faces(table, make_aligner(), [None] * 3, "ignore")
 
 
-def test_the_number_of_workers_changes_nothing(monkeypatch):
-    monkeypatch.setattr(table_alignment, "_BATCH", 3)
+@pytest.mark.parametrize(("missing", "kept"), [("center", [0, 1, 2]), ("drop", [0, 2])])
+def test_centers_faces_that_alignment_kept(table, missing, kept):
+    centerer = Centerer(32, MEAN_SHAPE)
+    aligned = align_faces(table, make_aligner(size=32), FACES, missing)
+    centered = center_faces(table, centerer, aligned)
+    crops = [centerer.crop(table.images[index], points) for index, points in zip(kept, aligned.landmarks, strict=True)]
+    np.testing.assert_array_equal(centered.images, crops)
+    np.testing.assert_array_equal(centered.landmarks, aligned.landmarks)
+    pd.testing.assert_frame_equal(centered.faces, aligned.faces)
+
+
+def test_centering_keeps_undetected_pictures_unchanged(table):
+    aligned = align_faces(table, make_aligner(), FACES, "center")
+    centered = center_faces(table, Centerer(48, MEAN_SHAPE), aligned)
+    unchanged = (centered.images == table.images).all(axis=(1, 2))
+    assert unchanged.tolist() == [False, True, False]
+
+
+def test_number_of_workers_does_not_change_faces(monkeypatch):
+    monkeypatch.setattr(align_table, "_BATCH", 3)
     pictures = np.stack([draw_face(name, np.random.default_rng(7)) for name in NAMES])
     pictures[2] = 128
     found = {
@@ -85,7 +112,7 @@ def test_the_number_of_workers_changes_nothing(monkeypatch):
             np.testing.assert_array_equal(one.landmarks, two.landmarks)
 
 
-def test_only_the_best_face_of_a_picture_counts(monkeypatch):
+def test_keeps_only_best_face_of_picture(monkeypatch):
     class TwoFaces:
         def __init__(self, passes, landmark_enlargement):
             self.faces = [make_face(1, 5), make_face(1, 7)]
@@ -93,13 +120,13 @@ def test_only_the_best_face_of_a_picture_counts(monkeypatch):
         def detect(self, picture):
             return self.faces
 
-    monkeypatch.setattr(table_alignment, "FaceDetector", TwoFaces)
-    monkeypatch.setattr(table_alignment, "_detectors", {})
+    monkeypatch.setattr(align_table, "FaceDetector", TwoFaces)
+    monkeypatch.setattr(align_table, "_detectors", {})
     found = detect_faces(np.zeros((2, 48, 48), np.uint8), [DetectionPass()], 1, workers=1, progress=False)
     assert [face.box[0] for face in found] == [5, 5]
 
 
-def test_drawn_faces_come_out_with_their_eyes_at_the_same_place():
+def test_aligned_synthetic_faces_have_eyes_in_same_place():
     pictures = np.stack([draw_face(name, np.random.default_rng([7, 1])) for name in NAMES])
     detections = detect_faces(pictures, [DetectionPass(1, 1, 0)], 4, workers=1, progress=False)
     table = FaceTable(pictures, pd.DataFrame({"row": range(7), "emotion": NAMES, "usage": "Training"}))

@@ -1,57 +1,59 @@
-"""The mean shape: learned from faces of any size and direction, saved and loaded, and like a face."""
+"""The mean shape: learned from faces of any size and rotation, stored in a CSV, and shaped like a face."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_alignment import CHIN, LEFT_EYE, MEAN_SHAPE, MOUTH, RIGHT_EYE, moved
 
-from facial_expression.mean_shape import MeanShape, learn_mean_shape, load_mean_shape, save_mean_shape
+from facial_expression.errors import UserError
+from facial_expression.faces.mean_shape import MeanShape, learn_mean_shape, load_mean_shape, save_mean_shape
+from helpers.landmarks import CHIN, LEFT_EYE, MEAN_SHAPE, MOUTH, RIGHT_EYE, transform
 
 
-def copies_of(shape: np.ndarray, seed: int, count: int) -> np.ndarray:
+def copy_shape(shape: np.ndarray, seed: int, count: int) -> np.ndarray:
+    """Copies of a shape, each randomly rotated, scaled and shifted."""
     generator = np.random.default_rng(seed)
     angles, scales = generator.uniform(0, 2 * np.pi, count), generator.uniform(0.5, 80, count)
     shifts = generator.uniform(-50, 50, (count, 2))
-    return np.stack([moved(shape, *how) for how in zip(angles, scales, shifts, strict=True)])
+    return np.stack([transform(shape, *settings) for settings in zip(angles, scales, shifts, strict=True)])
 
 
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 20))
-def test_a_shape_is_learned_from_copies_of_it(seed, count):
-    landmarks = copies_of(MEAN_SHAPE.face, seed, count)
+def test_learns_shape_from_its_copies(seed, count):
+    landmarks = copy_shape(MEAN_SHAPE.face, seed, count)
     learned = learn_mean_shape(landmarks, picture_size=48)
     np.testing.assert_allclose(learned.face, MEAN_SHAPE.face, atol=1e-5)
     np.testing.assert_allclose(learned.picture, landmarks.mean(axis=0) / 48)
 
 
-def test_a_shape_is_learned_from_two_copies_that_cancel_each_other():
+def test_learns_shape_from_two_opposite_copies():
     shape = MEAN_SHAPE.face - MEAN_SHAPE.face.mean(axis=0)
     learned = learn_mean_shape(np.stack([shape, -shape]), picture_size=48)
     np.testing.assert_allclose(learned.face, MEAN_SHAPE.face, atol=1e-5)
 
 
-def test_noise_averages_out():
+def test_averages_noise_out():
     noise = np.random.default_rng(2).normal(0, 0.02, (500, 68, 2))
-    landmarks = np.concatenate([copies_of(MEAN_SHAPE.face + error, seed, 1) for seed, error in enumerate(noise)])
+    landmarks = np.concatenate([copy_shape(MEAN_SHAPE.face + error, seed, 1) for seed, error in enumerate(noise)])
     np.testing.assert_allclose(learn_mean_shape(landmarks, 48).face, MEAN_SHAPE.face, atol=0.005)
 
 
-def test_every_face_counts_the_same_whatever_its_size_and_direction():
+def test_weights_all_faces_equally():
     noise = np.random.default_rng(2).normal(0, 0.1, (5, 68, 2))
     plain = MEAN_SHAPE.face + noise
-    changed = np.concatenate([copies_of(shape, seed, 1) for seed, shape in enumerate(plain)])
+    changed = np.concatenate([copy_shape(shape, seed, 1) for seed, shape in enumerate(plain)])
     np.testing.assert_allclose(learn_mean_shape(plain, 48).face, learn_mean_shape(changed, 48).face, atol=1e-5)
 
 
-def test_a_learned_shape_fills_the_unit_square_with_level_eyes():
-    landmarks = copies_of(MEAN_SHAPE.face * (1.3, 0.8), seed=4, count=5)
+def test_learned_shape_is_level_and_fills_unit_square():
+    landmarks = copy_shape(MEAN_SHAPE.face * (1.3, 0.8), seed=4, count=5)
     face = learn_mean_shape(landmarks, picture_size=48).face
     np.testing.assert_allclose([face.min(axis=0), face.max(axis=0)], [[0, 0], [1, 1]], atol=1e-9)
     assert face[RIGHT_EYE, 1].mean() == pytest.approx(face[LEFT_EYE, 1].mean())
 
 
-def test_a_mean_shape_is_saved_and_loaded(tmp_path):
+def test_saved_shape_survives_round_trip(tmp_path):
     generator = np.random.default_rng(5)
     shape = MeanShape(generator.random((68, 2)), generator.random((68, 2)))
     save_mean_shape(tmp_path / "one.csv", shape)
@@ -63,16 +65,15 @@ def test_a_mean_shape_is_saved_and_loaded(tmp_path):
 
 
 @pytest.mark.parametrize("fault", ["columns", "rows"])
-def test_another_file_is_no_mean_shape(tmp_path, fault):
-    columns = ["x", "y", "picture_x", "picture_y"]
-    table = pd.DataFrame(np.zeros((68, 4)), columns=columns)
+def test_rejects_file_with_other_columns_or_rows(tmp_path, fault):
+    table = pd.DataFrame(np.zeros((68, 4)), columns=["x", "y", "picture_x", "picture_y"])
     table = table.rename(columns={"x": "X"}) if fault == "columns" else table[:5]
     table.to_csv(tmp_path / "shape.csv", index=False)
-    with pytest.raises(ValueError, match=r"shape\.csv must have 68 rows with the columns x, y, picture_x, picture_y"):
+    with pytest.raises(UserError, match=r"shape\.csv must have 68 rows with the columns x, y, picture_x, picture_y"):
         load_mean_shape(tmp_path / "shape.csv")
 
 
-# Where 300-W's landmarks go in a mirror image: jaw, brows, nose, eyes, mouth.
+# Index of each landmark of 300-W in a mirror image: jaw, brows, nose, eyes, mouth.
 MIRRORED = [
     *range(16, -1, -1),
     *range(26, 16, -1),
@@ -83,7 +84,7 @@ MIRRORED = [
 
 
 @pytest.mark.parametrize("shape", [MEAN_SHAPE.face, MEAN_SHAPE.picture], ids=["face", "picture"])
-def test_the_committed_mean_shape_looks_like_a_face(shape):
+def test_packaged_shape_looks_like_face(shape):
     assert shape.shape == (68, 2)
     assert shape.min() >= 0
     assert shape.max() <= 1
@@ -94,5 +95,5 @@ def test_the_committed_mean_shape_looks_like_a_face(shape):
     assert np.abs(mirrored - shape).max() < 0.03
 
 
-def test_the_committed_mean_shape_fills_the_unit_square():
+def test_packaged_shape_fills_unit_square():
     np.testing.assert_array_equal([MEAN_SHAPE.face.min(axis=0), MEAN_SHAPE.face.max(axis=0)], [[0, 0], [1, 1]])

@@ -5,7 +5,6 @@ average.
 """
 
 import contextlib
-import itertools
 import os
 import signal
 import subprocess
@@ -70,7 +69,9 @@ def build_normalized(classes: int, size: int) -> keras.Model:
     return keras.Model(pixels, probabilities, name="normalized")
 
 
-def train(directory: Path, recipe: Recipe = EVERYTHING, build=wide.build, threads: int = 0, **arguments) -> pd.DataFrame:
+def train(
+    directory: Path, recipe: Recipe = EVERYTHING, build=wide.build, threads: int = 0, **arguments
+) -> pd.DataFrame:
     """Train in ``directory``/model and ``directory``/workspace; ``arguments`` replace those of ``loop.train``."""
     runtime.configure(this_runtime(threads=threads), recipe.seed)
     defaults = {"classes": CLASSES, "training": TRAINING, "validation": VALIDATION, "progress": False}
@@ -126,25 +127,23 @@ def before_update(number: int, action=interrupt):
 
 def run_clock(patch: pytest.MonkeyPatch, seconds: float):
     """Replace the clock by one that each weight update advances by ``seconds``; return a function that counts them."""
-    updates = itertools.count()
-    done = [next(updates)]
+    done = 0
 
     def on_train_batch_end(run, batch, logs=None):
-        done[0] = next(updates)
+        nonlocal done
+        done += 1
 
     patch.setattr(loop._Run, "on_train_batch_end", on_train_batch_end, raising=False)
-    patch.setattr(checkpoint, "time", types.SimpleNamespace(monotonic=lambda: 1000.0 + seconds * done[0]))
-    return lambda: done[0]
+    patch.setattr(checkpoint, "time", types.SimpleNamespace(monotonic=lambda: 1000.0 + seconds * done))
+    return lambda: done
 
 
 def train_in_process(directory: Path, **arguments) -> subprocess.CompletedProcess:
     """Run :func:`train_and_keep_history` in a process of its own."""
-    code = f"import pathlib; from helpers import training as t; t.{train_and_keep_history.__name__}"
-    call = f"(pathlib.Path({str(directory)!r}), **{arguments!r})"
+    call = f"train_and_keep_history(pathlib.Path({str(directory)!r}), **{arguments!r})"
+    code = f"import pathlib; from helpers import training; training.{call}"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "tests"), str(ROOT)])}
-    return subprocess.run(
-        [sys.executable, "-c", code + call], env=environment, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
 
 
 def train_and_keep_history(

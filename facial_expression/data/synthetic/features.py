@@ -1,4 +1,4 @@
-"""What makes a face readable: eyes, brows, nose and mouth, drawn on the skin.
+"""Facial features: eyes, brows, nose and mouth.
 
 The tables say how far an action unit at full activation moves a part of the face, in face units: down, outwards and
 wider are positive. The other numbers are the face at rest.

@@ -1,4 +1,4 @@
-"""Who is drawn: everything about a face that no muscle changes."""
+"""The person: everything about a face that no muscle changes."""
 
 from dataclasses import dataclass
 
