@@ -5,7 +5,7 @@ and what is allowed. Recipes alone have defaults: what a recipe leaves out is of
 """
 
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -85,7 +85,7 @@ def _leaves_two_classes(names: list[str]) -> list[str]:
     return list(in_order(names))
 
 
-Drop = Annotated[list[Literal[NAMES]], AfterValidator(_leaves_two_classes)]
+Drop = Annotated[list[Literal[NAMES]], AfterValidator(_leaves_two_classes)]  # type: ignore[valid-type]
 
 
 class FilterClasses(Block):
@@ -95,7 +95,7 @@ class FilterClasses(Block):
     seed: Seed
 
     @model_validator(mode="after")
-    def _leaves_a_test_part(self):
+    def _leaves_a_test_part(self) -> "FilterClasses":
         if self.training_share + self.validation_share >= 1:
             raise ValueError(
                 "training_share and validation_share together must stay below 1: the rest is the test part"
@@ -132,7 +132,7 @@ class Recipe(Block):
     seed: Seed = 1
 
     @model_validator(mode="after")
-    def _intervals_fit(self):
+    def _intervals_fit(self) -> "Recipe":
         if self.snapshot_every % self.validate_every or self.iterations % self.snapshot_every:
             raise ValueError(
                 "snapshot_every must be a multiple of validate_every, and iterations a multiple of snapshot_every"
@@ -150,7 +150,7 @@ class Network(BaseModel):
     module: str
 
     @model_validator(mode="after")
-    def _module_has_arguments(self):
+    def _module_has_arguments(self) -> "Network":
         if self.module not in networks.available():
             raise ValueError(f"module must be one of {', '.join(networks.available())}, not {self.module!r}")
         allowed = networks.arguments_of(self.module)
@@ -173,11 +173,9 @@ class _RunBlock(Block):
     recipe: Name
 
 
-RunBlock: Any = create_model(
-    "RunBlock",
-    __base__=_RunBlock,
-    **{name: (field.annotation | None, None) for name, field in Recipe.model_fields.items()},
-)
+_RECIPE_TYPES: dict[str, Any] = {name: field.annotation for name, field in Recipe.model_fields.items()}
+_OVERRIDES: dict[str, Any] = {name: (kind | None, None) for name, kind in _RECIPE_TYPES.items()}
+RunBlock: Any = create_model("RunBlock", __base__=_RunBlock, **_OVERRIDES)
 
 
 @dataclass(frozen=True)
@@ -252,7 +250,7 @@ class Params(Block):
     export: Export
 
     @model_validator(mode="after")
-    def _names_fit(self):
+    def _names_fit(self) -> "Params":
         seen: set[str] = set()
         for stage, name, block in self._run_blocks():
             where = f"runs.{stage}.{name}"
@@ -283,6 +281,10 @@ class Params(Block):
     def runs_of(self, protocol: str) -> dict[str, Run]:
         """The runs of a protocol by name, in the order of the file."""
         return {name: run for name, run in self.all_runs.items() if run.protocol == protocol}
+
+    def views_of(self, report: str) -> int:
+        """Number of views that the predictions of a report average."""
+        return getattr(self.predict, self.evaluate[report].protocol).views
 
     def _run_blocks(self) -> Iterator[tuple[str, str, Any]]:
         for stage in STAGES:
@@ -323,7 +325,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
         raise ParamsError("\n".join([f"{path} has {len(lines)} wrong {entries}:", *lines])) from None
 
 
-def _describe(problem: dict) -> str:
+def _describe(problem: Mapping[str, Any]) -> str:
     location, kind = problem["loc"], problem["type"]
     key = ".".join(map(str, location)) or "the whole file"
     if kind == "missing":

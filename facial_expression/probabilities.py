@@ -19,7 +19,7 @@ def soft_vote(probabilities: Sequence[np.ndarray] | np.ndarray, weights: Sequenc
         ValueError: there is no prediction, or the arrays differ in shape.
         ZeroDivisionError: the weights sum to 0.
     """
-    votes = np.stack(probabilities).astype(np.float64)
+    votes = np.stack(list(probabilities)).astype(np.float64)
     return np.average(votes, axis=0, weights=weights).astype(np.float32)
 
 

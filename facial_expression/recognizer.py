@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -56,6 +56,15 @@ class Recognition:
     def emotion(self) -> str:
         """The most probable emotion."""
         return max(self.probabilities, key=self.probabilities.__getitem__)
+
+
+class _CroppedFace(NamedTuple):
+    """The attributes of a recognition that are known before classification."""
+
+    box: tuple[float, float, float, float]
+    score: float
+    landmarks: np.ndarray
+    crop: np.ndarray
 
 
 class Recognizer:
@@ -124,8 +133,8 @@ class Recognizer:
         faces = find(picture, max_faces)
         if not faces:
             return []
-        probabilities = self.classify(np.stack([crop for *_, crop in faces]))
-        return [self._recognition(*face, row) for face, row in zip(faces, probabilities, strict=True)]
+        probabilities = self.classify(np.stack([face.crop for face in faces]))
+        return [self._recognition(face, row) for face, row in zip(faces, probabilities, strict=True)]
 
     def classify(self, crops: np.ndarray) -> np.ndarray:
         """Probabilities for cropped faces.
@@ -141,24 +150,27 @@ class Recognizer:
         (probabilities,) = self._session.run(None, {self._input: pixels})
         return apply_temperature(soft_vote(np.split(probabilities, len(views))), self._temperature)
 
-    def _recognition(self, box, score, landmarks, crop, probabilities: np.ndarray) -> Recognition:
+    def _recognition(self, face: "_CroppedFace", probabilities: np.ndarray) -> Recognition:
         by_name = {name: float(value) for name, value in zip(self._classes, probabilities, strict=True)}
-        return Recognition(box, score, landmarks, crop, by_name, max(by_name.values()) < self._confidence_threshold)
+        return Recognition(*face, by_name, max(by_name.values()) < self._confidence_threshold)
 
-    def _find_as_in_training(self, picture: np.ndarray, max_faces: int | None) -> list[tuple]:
-        """Box, score, landmarks and crop of each face, as the stage ``align`` makes them."""
+    def _find_as_in_training(self, picture: np.ndarray, max_faces: int | None) -> list["_CroppedFace"]:
+        """The faces as the stage ``align`` detects and crops them."""
         faces = self._detector.detect(picture)[:max_faces]
-        return [(face.box, face.score, face.landmarks, self._cropper.crop(picture, face.landmarks)) for face in faces]
+        crops = [self._cropper.crop(picture, face.landmarks) for face in faces]
+        return [
+            _CroppedFace(face.box, face.score, face.landmarks, crop) for face, crop in zip(faces, crops, strict=True)
+        ]
 
-    def _find_in_photo(self, photo: np.ndarray, max_faces: int | None) -> list[tuple]:
-        """Box, score, landmarks and crop of each face, detected in a reduced copy and cropped from the photo."""
+    def _find_in_photo(self, photo: np.ndarray, max_faces: int | None) -> list["_CroppedFace"]:
+        """The faces detected in a reduced copy and cropped from the photo."""
         small, scale = _reduce(photo, min(1.0, self._side / max(photo.shape)))
         faces = []
         passes = (self._detector.find(small, detection_pass) for detection_pass in _PHOTO_PASSES)
         for box, score in next(filter(None, passes), [])[:max_faces]:
             left, top, width, height = np.array(box) / np.tile(scale, 2)
             landmarks, crop = self._crop_from_photo(photo, (left, top, width, height))
-            faces.append(((float(left), float(top), float(width), float(height)), score, landmarks, crop))
+            faces.append(_CroppedFace((float(left), float(top), float(width), float(height)), score, landmarks, crop))
         return faces
 
     def _crop_from_photo(self, photo: np.ndarray, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ for `small`, whose variants have 4.9, 2.5 and 1.3 MB.
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -25,7 +26,7 @@ from facial_expression.export.card import Inference, Origin, Variant, describe_p
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.files import atomic_write, read_json, write_json
 from facial_expression.networks import title_of
-from facial_expression.params import Params, Run, load_params
+from facial_expression.params import Params, load_params
 from facial_expression.probabilities import apply_temperature
 from facial_expression.training import runtime
 from stages._stage import FILTERED, INPUTS, SERVING, VARIANTS, model_directory, read_input, report_directory, run_stage
@@ -39,72 +40,59 @@ def main() -> None:
     from facial_expression.training import snapshots
 
     report = params.export.report
-    protocol = params.evaluate[report].protocol
+    protocol, views = params.evaluate[report].protocol, params.views_of(report)
     models = read_json(report_directory(report) / "models.json", f"dvc repro evaluate@{report}")
     # Pictures of FER2013 as they are have no counterpart at inference time.
     runs = {name: run for name, run in params.runs_of(protocol).items() if run.input != "decoded"}
     name, iteration = onnx_file.choose_snapshot(models, runs)
-    run, directory = runs[name], model_directory(protocol, name)
+    directory = model_directory(protocol, name)
     print(f"exporting {directory}, snapshot {iteration:,}")
-    learned = read_input(run.input).of_protocol(protocol)
+    learned = read_input(runs[name].input).of_protocol(protocol)
     table = learned.drop_classes(params.evaluate[report].drop)
+    training, validation, test = (table.subset(protocol, part) for part in ("training", "validation", "test"))
     network = snapshots.load_network(directory)
     snapshots.load_snapshot(network, directory, iteration)
     network = onnx_file.restrict_classes(network, [learned.classes.index(name) for name in table.classes])
-    training, validation, test = (table.subset(protocol, part) for part in ("training", "validation", "test"))
+    title = title_of(network, runs[name].network.module)
+    origin = Origin(title, name, iteration, snapshots.read_description(directory))
     with atomic_write(VARIANTS) as files, atomic_write(SERVING) as serving:
         files.mkdir()
         serving.mkdir()
         calibration = training.images[: params.export.calibration_faces]
         compared = validation.images[: quantize.COMPARED_FACES]
         quantize.write_variants(network, files, params.export.opset, calibration, compared)
-        views = getattr(params.predict, protocol).views
         variants = quantize.measure_variants(network, files, validation, test, views)
         served = quantize.choose_variant(variants, params.export.max_accuracy_drop)
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
-        inference, metrics = _measure(serving / "model.onnx", table, name, iteration, models[name], params)
-        origin = Origin(title_of(network, run.network.module), name, iteration, snapshots.read_description(directory))
-        write_json(serving / "card.json", _card(served, variants, run, table, origin, inference, metrics, params))
+        inference, metrics = _measure(serving / "model.onnx", table, origin, models[name]["temperature"], params)
+        preprocessing = describe_preprocessing(runs[name].input, params.align, load_mean_shape())
+        data = {"images.npy": INPUTS[runs[name].input] / "images.npy", "faces.csv": FILTERED / "faces.csv"}
+        card = make_card(served, variants, table.classes, origin, inference, metrics, preprocessing, data)
+        write_json(serving / "card.json", card)
     _show(variants, served)
 
 
 def _measure(
-    path: Path, table: FaceTable, run: str, iteration: int, model: dict, params: Params
-) -> tuple[Inference, dict]:
+    path: Path, table: FaceTable, origin: Origin, temperature: float, params: Params
+) -> tuple[Inference, dict[str, Any]]:
     """How to use the served file, and its metrics, which differ slightly from those of the network in Keras."""
     from facial_expression.export import onnx_file
 
-    settings = params.evaluate[params.export.report]
-    views, temperature = getattr(params.predict, settings.protocol).views, model["temperature"]
+    settings, views = params.evaluate[params.export.report], params.views_of(params.export.report)
     validation, test = (table.subset(settings.protocol, part) for part in ("validation", "test"))
-    probabilities = tuple(
+    on_validation, on_test = (
         apply_temperature(onnx_file.predict(path, part.images, views), temperature) for part in (validation, test)
     )
     detected = table.faces.loc[table.faces[settings.protocol] == "test", "detected"].to_numpy()
     measured, *_ = evaluate_models(
-        {run: {iteration: probabilities}},
+        {origin.run: {origin.snapshot: (on_validation, on_test)}},
         EvaluatedFaces(validation.labels, test.labels, detected, table.classes),
         ensemble_last=1,
         seed=settings.seed,
         bootstrap_samples=settings.bootstrap_samples,
     )
-    threshold = confidence_threshold(probabilities[0], validation.labels, params.export.confidence_threshold)
+    threshold = confidence_threshold(on_validation, validation.labels, params.export.confidence_threshold)
     return Inference(views, temperature, threshold), measured.metrics | {"temperature": temperature}
-
-
-def _card(
-    served: str,
-    variants: dict[str, Variant],
-    run: Run,
-    table: FaceTable,
-    origin: Origin,
-    inference: Inference,
-    metrics: dict,
-    params: Params,
-) -> dict:
-    preprocessing = describe_preprocessing(run.input, params.align, load_mean_shape())
-    data = {"images.npy": INPUTS[run.input] / "images.npy", "faces.csv": FILTERED / "faces.csv"}
-    return make_card(served, variants, table.classes, origin, inference, metrics, preprocessing, data)
 
 
 def _show(variants: dict[str, Variant], served: str) -> None:

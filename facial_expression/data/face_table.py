@@ -16,6 +16,7 @@ The bytes depend on the content alone: no dates, fixed float formatting, Unix li
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -64,7 +65,7 @@ class FaceTable:
     faces: pd.DataFrame
     landmarks: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         count = len(self.faces)
         if self.images.dtype != np.uint8 or self.images.ndim != 3 or len(self.images) != count:
             raise ValueError(
@@ -145,7 +146,7 @@ def read_face_table(directory: str | Path, memory_map: bool = False) -> FaceTabl
     for part in (_IMAGES, _FACES):
         if not (directory / part).is_file():
             raise UserError(f"{directory / part} is missing: run `dvc repro` to create this face table")
-    mode = "r" if memory_map else None
+    mode: Literal["r"] | None = "r" if memory_map else None
     try:
         landmarks = directory / _LANDMARKS
         return FaceTable(

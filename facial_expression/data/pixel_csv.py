@@ -84,7 +84,9 @@ def read_pixel_csv(path: str | Path, size: int = 48, progress: bool = True, bloc
 
 def _read_table(file: BinaryIO, path: str | Path, size: int, block_rows: int, bar: tqdm) -> FaceTable:
     columns = _parse_header(file.readline(_LONGEST_LINE), path)
-    emotions, usages, images = [], [], []
+    emotions: list[str] = []
+    usages: list[str] = []
+    images: list[np.ndarray] = []
     for lines in _blocks(file, block_rows):
         block = _parse_block(lines, columns, size)
         if block is None:
@@ -139,10 +141,13 @@ def _parse_block(lines: list[bytes], columns: list[str], size: int) -> tuple[lis
     if any(len(row) != len(columns) for row in rows) or max(map(len, lines)) == _LONGEST_LINE:
         return None
     fields = dict(zip(columns, zip(*rows, strict=True), strict=True))
-    emotions = [_EMOTIONS.get(field) for field in fields["emotion"]]
-    usages = [_USAGES.get(field) for field in fields.get("usage", [b"Training"] * len(rows))]
     images = _parse_pixels(fields["pixels"], size)
-    return None if None in emotions or None in usages or images is None else (emotions, usages, images)
+    try:
+        emotions = [_EMOTIONS[field] for field in fields["emotion"]]
+        usages = [_USAGES[field] for field in fields.get("usage", [b"Training"] * len(rows))]
+    except KeyError:
+        return None
+    return None if images is None else (emotions, usages, images)
 
 
 def _parse_pixels(fields: Sequence[bytes], size: int) -> np.ndarray | None:

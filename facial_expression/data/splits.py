@@ -47,7 +47,7 @@ def find_duplicates(decoded: FaceTable) -> Duplicates:
     """Group the identical pictures of a decoded face table."""
     rows = decoded.faces["row"]
     first_rows: dict[bytes, int] = {}
-    digests = (hashlib.sha256(np.ascontiguousarray(picture)).digest() for picture in decoded.images)
+    digests = (hashlib.sha256(picture.tobytes()).digest() for picture in decoded.images)
     first = [first_rows.setdefault(digest, row) for row, digest in zip(rows, digests, strict=True)]
     labels = decoded.faces["emotion"].groupby(np.array(first))
     sizes, distinct = labels.size(), labels.nunique()

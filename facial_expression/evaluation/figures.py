@@ -109,7 +109,7 @@ def accuracy_figure(
         _intervals(axes, models, _BLUE, f"ours, {faces:,} faces")
         marks = {names.index(name): accuracy for name, accuracy in study.items() if name in names}
         if marks:
-            look = {"s": 55, "facecolor": "white", "edgecolor": _INK, "linewidth": 1.4, "zorder": 4}
+            look: dict[str, Any] = {"s": 55, "facecolor": "white", "edgecolor": _INK, "linewidth": 1.4, "zorder": 4}
             axes.scatter(list(marks.values()), list(marks), marker="D", label="the study", **look)
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.5, -0.5)
@@ -174,7 +174,7 @@ def _heat_map(axes: Axes, fractions: np.ndarray, classes: Sequence[str], title: 
 
 def _curves(axes: Axes, history: pd.DataFrame, quantity: str) -> None:
     axes.plot(history["iteration"], history[quantity], color=_SKY, linewidth=0.9, label="minibatches")
-    look = {"color": _VERMILION, "linewidth": 1.8, "label": "validation"}
+    look: dict[str, Any] = {"color": _VERMILION, "linewidth": 1.8, "label": "validation"}
     axes.plot(history["iteration"], history[f"validation_{quantity}"], **look)
     axes.grid()
 
@@ -199,7 +199,7 @@ def _intervals(axes: Axes, models: Mapping[str, Mapping[str, Any]], color: str, 
     rows = range(len(models))
     axes.errorbar(accuracies, rows, xerr=errors, fmt="o", color=color, capsize=3, markersize=6, label=label)
     for accuracy, right, row in zip(accuracies, errors[1], rows, strict=True):
-        at = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        at: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
         axes.annotate(f"{accuracy:.1%}", (accuracy + right, row), color=color, fontsize=9, **at)
 
 

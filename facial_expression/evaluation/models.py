@@ -113,7 +113,9 @@ def evaluate_models(
     """
     _check(runs, faces, ensemble_last)
 
-    def evaluate(name, snapshots, weights, probabilities) -> Model:
+    def evaluate(
+        name: str, snapshots: dict[str, tuple[int, ...]], weights: dict[str, float], probabilities: Sequence[np.ndarray]
+    ) -> Model:
         on_validation, on_test = probabilities
         fitted = fit_temperature(on_validation, faces.validation_labels) if temperature else 1.0
         on_test = apply_temperature(on_test, fitted) if temperature else on_test

@@ -6,6 +6,7 @@ On disk they are one ``.npz`` file whose bytes depend on the content alone.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -66,7 +67,10 @@ class Predictions:
 
 def write_predictions(path: str | Path, predictions: Predictions) -> None:
     """Write predictions as an ``.npz`` file."""
-    arrays = {"iterations": np.array(predictions.iterations), "parameters": np.array(predictions.parameters)}
+    arrays: dict[str, Any] = {
+        "iterations": np.array(predictions.iterations),
+        "parameters": np.array(predictions.parameters),
+    }
     for part in PREDICTED_PARTS:
         arrays |= {f"{part}_rows": predictions.rows[part], part: predictions.probabilities[part]}
     with atomic_write(path) as temporary, temporary.open("wb") as file:

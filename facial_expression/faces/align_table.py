@@ -83,8 +83,10 @@ def align_faces(table: FaceTable, aligner: Aligner, faces: list[Face | None], mi
 
 def center_faces(table: FaceTable, centerer: Centerer, aligned: FaceTable) -> FaceTable:
     """The face table of centered crops: the faces and landmarks of ``aligned`` in the pictures of ``table``."""
-    pictures = aligned.with_images_of(table)
-    crops = [centerer.crop(*face) for face in zip(pictures.images, pictures.landmarks, strict=True)]
+    pictures, landmarks = aligned.with_images_of(table), aligned.landmarks
+    if landmarks is None:
+        raise ValueError("the aligned table has no landmarks")
+    crops = [centerer.crop(*face) for face in zip(pictures.images, landmarks, strict=True)]
     return replace(pictures, images=np.stack(crops))
 
 

@@ -124,7 +124,8 @@ def make_cropper(crop: str, settings: Mapping[str, Any], mean_shape: MeanShape) 
         ValueError: ``crop`` is neither.
     """
     if crop == "aligned":
-        return Aligner(*(settings[name] for name in ("landmark_set", "border", "size", "margin")), mean_shape)
+        landmark_set, border, size, margin = (settings[name] for name in ("landmark_set", "border", "size", "margin"))
+        return Aligner(landmark_set, border, size, margin, mean_shape)
     if crop == "centered":
         return Centerer(settings["size"], mean_shape)
     raise ValueError(f"crop must be 'aligned' or 'centered', not {crop!r}")

@@ -129,7 +129,7 @@ class _DetectorOfThread(threading.local):
     The landmark model is read-only and takes 70 MB, so all threads share it.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.run = dlib.get_frontal_face_detector().run
 
 

@@ -19,7 +19,7 @@ def build_plain(name: str, classes: int, size: int, filters: Sequence[int], drop
     """
 
     # New initializers for each layer: Keras seeds an instance once, so a shared one would repeat its draw.
-    def initial():
+    def initial() -> dict[str, initializers.Initializer]:
         return {
             "kernel_initializer": initializers.TruncatedNormal(stddev=0.05),
             "bias_initializer": initializers.Constant(0.05),

@@ -35,7 +35,7 @@ def augment(
     return images, targets
 
 
-def _move(images, settings: Augmentation, generator) -> np.ndarray:
+def _move(images: np.ndarray, settings: Augmentation, generator: np.random.Generator) -> np.ndarray:
     """Flip, shift, rotate and scale: one affine warp per image, or none for flips alone."""
     count, size = len(images), images.shape[1]
     angle = np.radians(generator.uniform(-settings.rotation, settings.rotation, count))
@@ -58,7 +58,7 @@ def _move(images, settings: Augmentation, generator) -> np.ndarray:
     return moved
 
 
-def _change_contrast(images, strength: float, generator) -> np.ndarray:
+def _change_contrast(images: np.ndarray, strength: float, generator: np.random.Generator) -> np.ndarray:
     """Stretch the gray levels around each image's mean and shift them, each by up to ``strength`` of the range."""
     gain = generator.uniform(1 - strength, 1 + strength, (len(images), 1)).astype(np.float32)
     shift = 128 * generator.uniform(-strength, strength, (len(images), 1)).astype(np.float32)
@@ -71,7 +71,7 @@ def _change_contrast(images, strength: float, generator) -> np.ndarray:
     return changed
 
 
-def _cut_out(images, side: int, generator) -> np.ndarray:
+def _cut_out(images: np.ndarray, side: int, generator: np.random.Generator) -> np.ndarray:
     """A gray square at a random position, possibly partly outside (DeVries and Taylor, arXiv:1708.04552)."""
     images, size = images.copy(), images.shape[1]
     for image, (row, column) in zip(images, generator.integers(0, size, (len(images), 2)), strict=True):
@@ -80,7 +80,9 @@ def _cut_out(images, side: int, generator) -> np.ndarray:
     return images
 
 
-def _mix_up(images, targets, alpha: float, generator) -> tuple[np.ndarray, np.ndarray]:
+def _mix_up(
+    images: np.ndarray, targets: np.ndarray, alpha: float, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Blend each image and its target with another of the batch (Zhang et al., arXiv:1710.09412)."""
     weight = generator.beta(alpha, alpha, len(images)).astype(np.float32)
     other = generator.permutation(len(images))

@@ -82,8 +82,12 @@ class Checkpoint:
 
     def write(self) -> None:
         """Write the checkpoint, replacing the previous one."""
-        arrays = {f"variable_{number}": value for number, value in enumerate(self.values())}
-        about = {"fingerprint": self.fingerprint, "history": json.dumps(self.history), "seconds": self.seconds}
+        arrays: dict[str, Any] = {f"variable_{number}": value for number, value in enumerate(self.values())}
+        about: dict[str, Any] = {
+            "fingerprint": self.fingerprint,
+            "history": json.dumps(self.history),
+            "seconds": self.seconds,
+        }
         with atomic_write(self.workspace / "checkpoint.npz") as temporary, temporary.open("wb") as file:
             np.savez(file, **about, **arrays)
         self._written_at = time.monotonic()
@@ -116,6 +120,6 @@ def fingerprint(network: keras.Model, description: dict[str, Any], *parts: Label
         json.dumps([architecture(network), description | {"recipe": recipe}], sort_keys=True).encode()
     )
     for part in parts:
-        digest.update(np.ascontiguousarray(part.images))
-        digest.update(np.ascontiguousarray(part.labels))
+        digest.update(np.ascontiguousarray(part.images).data)
+        digest.update(np.ascontiguousarray(part.labels).data)
     return digest.hexdigest()

@@ -8,6 +8,7 @@ line through the eyes; x grows to the right of the picture, y downwards.
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
 PICTURE_SIDE = 48
 SUPERSAMPLING = 3
@@ -27,7 +28,7 @@ Y = (np.arange(SIDE) - ORIGIN[1]) / FACE_UNIT
 _FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 
 
-def points(x, y) -> np.ndarray:
+def points(x: ArrayLike, y: ArrayLike) -> np.ndarray:
     """Points of shape (N, 2) from their coordinates; a number stands for N equal ones."""
     return np.stack(np.broadcast_arrays(x, y), axis=1)
 
@@ -39,17 +40,17 @@ def ellipse(center: tuple[float, float], radii: tuple[float, float], squareness:
     return points(center[0] + radii[0] * cosine, center[1] + radii[1] * sine)
 
 
-def fill(layer: np.ndarray, outline, gray: float) -> None:
+def fill(layer: np.ndarray, outline: ArrayLike, gray: float) -> None:
     """Fill a polygon given by its corners, shape (N, 2)."""
     cv2.fillPoly(layer, [_fixed_point(outline)], float(gray), cv2.LINE_8, _FRACTION_BITS)
 
 
-def fill_between(layer: np.ndarray, x, upper, lower, gray: float) -> None:
+def fill_between(layer: np.ndarray, x: ArrayLike, upper: ArrayLike, lower: ArrayLike, gray: float) -> None:
     """Fill what lies between two curves over the same x, each of shape (N,)."""
     fill(layer, np.concatenate([points(x, upper), points(x, lower)[::-1]]), gray)
 
 
-def stroke(layer: np.ndarray, line, gray: float, width: float) -> None:
+def stroke(layer: np.ndarray, line: ArrayLike, gray: float, width: float) -> None:
     """Draw a line through points of shape (N, 2), at least one pixel wide."""
     pixels = max(1, round(width * FACE_UNIT))
     cv2.polylines(layer, [_fixed_point(line)], False, float(gray), pixels, cv2.LINE_8, _FRACTION_BITS)
@@ -72,6 +73,6 @@ def over(below: np.ndarray, above: np.ndarray, opacity: np.ndarray) -> np.ndarra
     return below + opacity * (above - below)
 
 
-def _fixed_point(places) -> np.ndarray:
+def _fixed_point(places: ArrayLike) -> np.ndarray:
     pixels = np.asarray(places) * FACE_UNIT + ORIGIN
     return np.round(pixels * 2**_FRACTION_BITS).astype(np.int32)

@@ -12,7 +12,11 @@ from facial_expression.data.synthetic.canvas import ellipse, fill, fill_between,
 from facial_expression.data.synthetic.expression import Expression
 from facial_expression.data.synthetic.person import Person
 
-_BROW = (  # x and y at rest of the inner end, the peak and the outer end; how action units move x and y
+_Effects = dict[str, float]
+
+_BROW: tuple[
+    tuple[tuple[float, float], _Effects, _Effects], ...
+] = (  # x and y at rest of the inner end, the peak and the outer end; how action units move x and y
     ((0.17, -0.25), {"brow_lowerer": -0.05}, {"inner_brow_raiser": -0.15, "brow_lowerer": 0.13, "nose_wrinkler": 0.03}),
     (
         (0.46, -0.345),
@@ -167,7 +171,13 @@ def draw_mouth(layer: np.ndarray, person: Person, expression: Expression, mouth:
         stroke(layer, ends, 0.4 * person.skin, 0.035)
 
 
-def _draw_inside_of_mouth(layer, person: Person, expression: Expression, mouth: Mouth, opening) -> None:
+def _draw_inside_of_mouth(
+    layer: np.ndarray,
+    person: Person,
+    expression: Expression,
+    mouth: Mouth,
+    opening: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
     x, upper, lower = opening
     gap = mouth.lower - mouth.upper
     if gap <= 0.03:
