@@ -265,8 +265,9 @@ class Params(Block):
             except ValidationError as error:
                 raise ValueError(f"{where}: {_plain(error.errors()[0]['msg'])}") from None
             seen.add(name)
-        if self.export.report not in self.evaluate:
-            raise ValueError(f"export.report: must be one of {', '.join(self.evaluate)}, not {self.export.report!r}")
+        served = [name for name, evaluation in self.evaluate.items() if evaluation.protocol == "official"]
+        if self.export.report not in served:  # a served model must know every class of the data
+            raise ValueError(f"export.report: must be one of {', '.join(served)}, not {self.export.report!r}")
         return self
 
     @property

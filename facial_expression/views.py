@@ -12,5 +12,10 @@ def make_views(images: np.ndarray, views: int) -> list[np.ndarray]:
 
     Returns:
         One array per view, shaped like ``images``.
+
+    Raises:
+        ValueError: ``views`` is neither 1 nor 2.
     """
+    if views not in (1, 2):
+        raise ValueError(f"views must be 1 or 2, not {views}")
     return [images, images[:, :, ::-1]][:views]

@@ -6,7 +6,7 @@ reads   data/decoded/, the block `align` of params.yaml
 writes  data/aligned/ (an affine warp, as in the study), data/centered/ (moved and scaled only)
 
 Takes three minutes for FER2013 on two cores. The first detection pass, the study's, finds 24,913 of 35,887 faces
-(69.4 %), all three passes together 29,513 (82.2 %).
+(69.4%), all three passes together 29,513 (82.2%).
 """
 
 from facial_expression.data.face_table import read_face_table, write_face_table

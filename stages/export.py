@@ -34,14 +34,14 @@ from stages._stage import FILTERED, INPUTS, SERVING, VARIANTS, model_directory, 
 
 def main() -> None:
     params = load_params()
+    report = params.export.report
+    protocol, views = params.evaluate[report].protocol, params.views_of(report)
+    models = read_json(report_directory(report) / "models.json", f"dvc repro evaluate@{report}")
     # Snapshots of every backend load under TensorFlow, and only TensorFlow exports.
     runtime.configure(params.runtime.model_copy(update={"backend": "tensorflow"}), seed=0)
     from facial_expression.export import onnx_file, quantize
     from facial_expression.training import snapshots
 
-    report = params.export.report
-    protocol, views = params.evaluate[report].protocol, params.views_of(report)
-    models = read_json(report_directory(report) / "models.json", f"dvc repro evaluate@{report}")
     # Pictures of FER2013 as they are have no counterpart at inference time.
     runs = {name: run for name, run in params.runs_of(protocol).items() if run.input != "decoded"}
     name, iteration = onnx_file.choose_snapshot(models, runs)

@@ -9,7 +9,7 @@ writes  models/PROTOCOL/RUN/, reports/history/PROTOCOL/RUN.csv, reports/validati
 
 A core with AVX-512 trains about 620 images a second of the small network, an hour for the 20,000 iterations of `small`,
 and about 120 of ResNet-34, or 50 without the pooling in its stem; a core without AVX-512 half as many or fewer. Expect
-about 69.8 % test accuracy of `small`. An interrupted training resumes from .checkpoints/. `--time-budget MINUTES` ends
+about 69.8% test accuracy of `small`. An interrupted training resumes from .checkpoints/. `--time-budget MINUTES` ends
 training early.
 """
 

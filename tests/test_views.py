@@ -26,3 +26,9 @@ def test_second_view_swaps_left_and_right_of_each_face():
 def test_views_of_the_mirror_image_are_the_same_swapped():
     face, mirrored = make_views(IMAGES, 2)
     np.testing.assert_array_equal(make_views(mirrored, 2), [mirrored, face])
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_rejects_other_numbers_of_views(count):
+    with pytest.raises(ValueError, match=f"views must be 1 or 2, not {count}"):
+        make_views(IMAGES, count)

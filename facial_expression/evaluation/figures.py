@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps, style
+from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
@@ -22,6 +21,8 @@ from facial_expression.files import atomic_write
 _BLUE, _ORANGE, _GREEN, _VERMILION, _PURPLE, _SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 _INK, _FAINT = "#333333", "#D9D9D9"
 _RUN_COLORS = (_BLUE, _ORANGE, _GREEN, _PURPLE, _VERMILION, _SKY)
+_RUN_MARKERS = ("o", "s", "^", "D", "v", "P")
+_COLUMNS = 4
 
 _STYLE = {
     "figure.dpi": 120,
@@ -64,7 +65,7 @@ def confusion_figure(matrices: Mapping[str, np.ndarray], classes: Sequence[str],
 
 
 def learning_curves_figure(histories: Mapping[str, pd.DataFrame], title: str, path: str | Path) -> None:
-    """Draw loss (above) and accuracy (below) against iterations, one column per run.
+    """Draw each run's loss (above) and accuracy (below) against iterations, up to four runs side by side.
 
     Args:
         histories: run -> columns ``iteration``, ``loss``, ``accuracy`` (of the minibatches), ``validation_loss``
@@ -72,29 +73,37 @@ def learning_curves_figure(histories: Mapping[str, pd.DataFrame], title: str, pa
         title: title of the figure.
         path: the PNG to write.
     """
-    with _drawing(path, title, size=(1.2 + 3.6 * len(histories), 5.6)) as figure:
-        grid = figure.subplots(2, len(histories), sharex="col", sharey="row", squeeze=False)
-        for (run, history), (above, below) in zip(histories.items(), grid.T, strict=True):
+    columns = min(_COLUMNS, len(histories))
+    rows = -(-len(histories) // columns)
+    # A first minibatch or an overfitted end may be many times as high and would press the rest flat.
+    highest = 2 * max(history["validation_loss"].min() for history in histories.values())
+    with _drawing(path, title, size=(1.2 + 3.6 * columns, 0.8 + 4.8 * rows)) as figure:
+        grid = figure.subplots(2 * rows, columns, squeeze=False)
+        for number, (run, history) in enumerate(histories.items()):
+            row, column = divmod(number, columns)
+            above, below = grid[2 * row : 2 * row + 2, column]
             _curves(above, history, "loss")
             _curves(below, history, "accuracy")
             _mark_best(below, history)
-            above.set_title(run)
-            below.set_xlabel("iterations")
-            below.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-            below.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        # A first minibatch or an overfitted end may be many times as high and would press the rest flat.
-        grid[0, 0].set_ylim(0, 2 * max(history["validation_loss"].min() for history in histories.values()))
-        grid[0, 0].set_ylabel("cross-entropy")
-        grid[1, 0].set_ylabel("accuracy")
-        grid[1, 0].set_ylim(0, 1)
-        grid[1, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            above.set(title=run, ylim=(0, highest))
+            below.set(xlabel="iterations", ylim=(0, 1))
+            below.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            above.tick_params(labelbottom=False)
+            if column == 0:
+                above.set_ylabel("cross-entropy")
+                below.set_ylabel("accuracy")
+            else:
+                above.tick_params(labelleft=False)
+                below.tick_params(labelleft=False)
+        for axes in grid.reshape(rows, 2, columns).transpose(0, 2, 1).reshape(-1)[2 * len(histories) :]:
+            axes.set_visible(False)
         figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
 def accuracy_figure(
     models: Mapping[str, Mapping[str, Any]], study: Mapping[str, float], title: str, path: str | Path
 ) -> None:
-    """Draw every model's accuracy with its 95 % interval beside the study's figure.
+    """Draw every model's accuracy with its 95% interval beside the study's figure.
 
     Args:
         models: model -> ``accuracy``, ``accuracy_low``, ``accuracy_high`` (0 to 1) and ``n``.
@@ -134,10 +143,9 @@ def recall_figure(models: Mapping[str, Mapping[str, Any]], title: str, path: str
     offsets = np.linspace(-0.36, 0.36, len(models))
     with _drawing(path, title, size=(9, 1.4 + 0.11 * len(classes) * max(len(models), 6))) as figure:
         axes = figure.subplots()
-        for (name, color), offset in zip(_model_colors(models).items(), offsets, strict=True):
+        for (name, look), offset in zip(_model_looks(models).items(), offsets, strict=True):
             recalls = [np.nan if value is None else value for value in models[name]["recall"].values()]
-            marker = "D" if name.endswith("ensemble") else "o"
-            axes.plot(recalls, np.arange(len(classes)) + offset, marker, color=color, markersize=5, label=name)
+            axes.plot(recalls, np.arange(len(classes)) + offset, linestyle="", label=name, **look)
         for boundary in np.arange(len(classes) - 1) + 0.5:
             axes.axhline(boundary, color=_FAINT, linewidth=0.8)
         axes.set_yticks(range(len(classes)), classes)
@@ -147,7 +155,7 @@ def recall_figure(models: Mapping[str, Mapping[str, Any]], title: str, path: str
         axes.set_xlabel("recall")
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.grid(axis="x")
-        figure.legend(loc="outside right upper")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 
 
 @contextmanager
@@ -176,6 +184,8 @@ def _curves(axes: Axes, history: pd.DataFrame, quantity: str) -> None:
     axes.plot(history["iteration"], history[quantity], color=_SKY, linewidth=0.9, label="minibatches")
     look: dict[str, Any] = {"color": _VERMILION, "linewidth": 1.8, "label": "validation"}
     axes.plot(history["iteration"], history[f"validation_{quantity}"], **look)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.grid()
 
 
@@ -203,13 +213,16 @@ def _intervals(axes: Axes, models: Mapping[str, Mapping[str, Any]], color: str, 
         axes.annotate(f"{accuracy:.1%}", (accuracy + right, row), color=color, fontsize=9, **at)
 
 
-def _model_colors(names: Iterable[str]) -> dict[str, Any]:
-    """One hue per run, pale for its single model and full for its ensemble; ink for the ensemble of all runs."""
+def _model_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """One color and marker per run, hollow for its single model and filled for its ensemble; a star for all runs'.
+
+    With more runs than colors, the colors repeat with another marker.
+    """
     names = list(names)
     runs = list(dict.fromkeys(name.removesuffix("-ensemble") for name in names if name != "ensemble"))
-    hues = _RUN_COLORS if len(runs) <= len(_RUN_COLORS) else colormaps["turbo"](np.linspace(0.05, 0.95, len(runs)))
-    colors: dict[str, Any] = {"ensemble": _INK}
-    for run, hue in zip(runs, hues, strict=False):
-        colors[run] = tuple(0.5 + 0.5 * channel for channel in to_rgb(hue))
-        colors[f"{run}-ensemble"] = hue
-    return {name: colors[name] for name in names}
+    looks: dict[str, dict[str, Any]] = {"ensemble": {"color": _INK, "marker": "*", "markersize": 8}}
+    for number, run in enumerate(runs):
+        turn, place = divmod(number, len(_RUN_COLORS))
+        look = {"color": _RUN_COLORS[place], "marker": _RUN_MARKERS[turn % len(_RUN_MARKERS)], "markersize": 5}
+        looks |= {run: look | {"markerfacecolor": "white"}, f"{run}-ensemble": look}
+    return {name: looks[name] for name in names}

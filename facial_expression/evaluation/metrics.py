@@ -12,7 +12,7 @@ from sklearn import metrics
 
 
 class Accuracy(NamedTuple):
-    """Fraction of correct predictions and the ends of its 95 % interval, each 0 to 1."""
+    """Fraction of correct predictions and the ends of its 95% interval, each 0 to 1."""
 
     value: float
     low: float
@@ -28,7 +28,7 @@ class PairedTest(NamedTuple):
 
 
 def accuracy(labels: np.ndarray, predictions: np.ndarray, seed: int, resamples: int = 10_000) -> Accuracy:
-    """Accuracy with its 95 % percentile bootstrap interval over faces (Efron & Tibshirani 1993, chapter 13).
+    """Accuracy with its 95% percentile bootstrap interval over faces (Efron & Tibshirani 1993, chapter 13).
 
     A bootstrap sample draws N faces with replacement, and each draw is correct with probability equal to the observed
     accuracy. The number of correct faces in a sample is therefore binomial, so drawing that number is exactly the

@@ -21,7 +21,7 @@ Snapshots = Mapping[int, tuple[np.ndarray, np.ndarray]]
 """Iteration -> (validation probabilities, test probabilities), each float32, shape (faces, classes)."""
 
 COMPARED = ("accuracy", "low", "high", "macro_f1", "ece")
-"""The metrics that ``dvc metrics`` compares; ``low`` and ``high`` are the ends of the accuracy's 95 % interval."""
+"""The metrics that ``dvc metrics`` compares; ``low`` and ``high`` are the ends of the accuracy's 95% interval."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Model:
         snapshots: run -> iterations of its members, ascending; the snapshots of a run have equal weights.
         weights: run -> weight, 0 to 1, summing to 1.
         probabilities: float32, shape (test faces, classes).
-        metrics: plain numbers, ready for JSON: ``accuracy``, ``accuracy_low``, ``accuracy_high`` (95 % bootstrap
+        metrics: plain numbers, ready for JSON: ``accuracy``, ``accuracy_low``, ``accuracy_high`` (95% bootstrap
             interval), ``macro_f1``, ``ece`` (fractions with 6 decimals), ``n`` (test faces), ``iterations`` (of the
             latest snapshot), ``recall`` (class -> fraction, None without test faces), ``accuracy_detected`` and
             ``accuracy_missed`` (None without such faces), ``temperature`` and ``validation_accuracy``.

@@ -25,7 +25,7 @@ Metrics = Mapping[str, Any]
 
 _DASH = "—"
 _NOTE = (
-    "Accuracy with its 95 % interval, macro-F1 and expected calibration error (ECE) in percent. "
+    "Accuracy with its 95% interval, macro-F1 and expected calibration error (ECE) in percent. "
     "Δ: ours minus the study's, in percentage points; ▲ or ▼: the study's figure lies below or above our interval. "
     "≈: the study gives a round figure."
 )
@@ -77,9 +77,10 @@ def results_table(reports: Mapping[str, Mapping[str, Metrics]], comparable: bool
     for report, models in reports.items():
         faces = next(iter(models.values()))["n"]
         title = f"{report}, {faces:,} test faces"
-        table = Table(title=title, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
-        for heading in ("model", "study", "ours (95 %)", "Δ", "F1", "ECE", "iterations"):
-            table.add_column(heading, justify="left" if heading == "model" else "right")
+        look: dict[str, Any] = {"box": box.SIMPLE_HEAD, "show_edge": False, "pad_edge": False, "collapse_padding": True}
+        table = Table("model", title=title, **look)
+        for heading in ("study", "ours (95%)", "Δ", "F1", "ECE", "iter."):
+            table.add_column(heading, justify="right")
         for cells in _rows(models, study_accuracy(models) if comparable else {}):
             table.add_row(*(Text(cell, style=_style(cell)) for cell in cells))
         tables += [table, ""]
@@ -89,7 +90,7 @@ def results_table(reports: Mapping[str, Mapping[str, Metrics]], comparable: bool
 
 def results_markdown(reports: Mapping[str, Mapping[str, Metrics]]) -> str:
     """All models of all reports as a Markdown table; ``reports`` as for :func:`results_table`."""
-    columns = ("report", "model", "study", "ours (95 %)", "Δ", "macro-F1", "ECE", "iterations", "n")
+    columns = ("report", "model", "study", "ours (95%)", "Δ", "macro-F1", "ECE", "iterations", "n")
     rows = [columns, ("---", "---", *["---:"] * (len(columns) - 2))]
     for report, models in reports.items():
         cells = zip(_rows(models, study_accuracy(models)), models.values(), strict=True)
@@ -110,7 +111,7 @@ def summary_markdown(
     ours = {name.removeprefix(STUDY_PREFIX): record for name, record in study.items()}
     single = [name for name in [*ours, *official] if not name.endswith("ensemble")]
     names = dict.fromkeys([*STUDY, *single, "ensemble"])
-    columns = ("model", "study", "ours (95 %)", "official", "MB", "core-minutes")
+    columns = ("model", "study", "ours (95%)", "official", "MB", "core-minutes")
     rows = [columns, ("---", *["---:"] * (len(columns) - 1))]
     for name in names:
         records = [records[name] for records in (ours, official) if name in records]
@@ -134,22 +135,22 @@ def served_markdown(card: Mapping[str, Any]) -> str:
     metrics, model = card["metrics"], card["model"]
     rows = [
         ("network", f"{card['title']}: run `{card['run']}`, snapshot {card['snapshot']:,}"),
-        ("input", f"{card['preprocessing']['crop']} faces, {card['views']} views averaged"),
+        ("input", f"{card['preprocessing']['crop']} faces; number of views averaged: {card['views']}"),
         ("file", f"`{model['file']}`, {model['variant']}, {model['bytes']:,} bytes, sha256 `{model['sha256'][:16]}…`"),
-        ("accuracy", f"{_interval(metrics)} % (95 % interval) on {metrics['n']:,} test faces"),
-        ("macro-F1", f"{_percent(metrics['macro_f1'])} %"),
-        ("expected calibration error", f"{_percent(metrics['ece'])} %, temperature {card['temperature']:.2f}"),
-        ("shown as uncertain", f"confidence below {_percent(card['confidence_threshold'])} %"),
+        ("accuracy", f"{_interval(metrics)}, with its 95% interval, on {metrics['n']:,} test faces"),
+        ("macro-F1", f"{_percent(metrics['macro_f1'])}%"),
+        ("expected calibration error", f"{_percent(metrics['ece'])}%, temperature {card['temperature']:.2f}"),
+        ("shown as uncertain", f"confidence below {_percent(card['confidence_threshold'])}%"),
     ]
     recalls = [
-        (name, _DASH if recall is None else f"{_percent(recall)} %") for name, recall in metrics["recall"].items()
+        (name, _DASH if recall is None else f"{_percent(recall)}%") for name, recall in metrics["recall"].items()
     ]
     variants = [
         (
             name,
             f"{variant['bytes']:,}",
-            f"{100 * variant['validation_accuracy']:.2f} %",
-            f"{100 * variant['accuracy']:.2f} %",
+            f"{100 * variant['validation_accuracy']:.2f}%",
+            f"{100 * variant['accuracy']:.2f}%",
             f"{variant['max_difference']:.1e}",
         )
         for name, variant in card["variants"].items()
@@ -221,7 +222,7 @@ def _delta(entry: Metrics, study: float) -> str:
     """Signed difference in percentage points, marked where the study's figure is outside the interval."""
     mark = " ▲" if study < entry["accuracy_low"] else " ▼" if study > entry["accuracy_high"] else ""
     points = round(100 * (entry["accuracy"] - study), 1) + 0.0  # no negative zero
-    return f"{points:+.1f}".replace("-", "−") + mark
+    return f"{points:+.1f}{mark}"
 
 
 def _style(cell: str) -> str:

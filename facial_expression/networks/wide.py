@@ -1,4 +1,4 @@
-"""The study's wide network: three convolutions and dropout of 30 %; 0.45 million parameters."""
+"""The study's wide network: three convolutions and dropout of 30%; 0.45 million parameters."""
 
 from collections.abc import Sequence
 

@@ -24,7 +24,7 @@ from facial_expression.training.checkpoint import Checkpoint, fingerprint
 from facial_expression.training.optimizers import make_optimizer
 from facial_expression.training.snapshots import predict, write_description, write_snapshot
 
-_STATISTICS_BATCHES = 30  # after which a running mean with momentum 0.9 has forgotten 96 % of its former value
+_STATISTICS_BATCHES = 30  # after which a running mean with momentum 0.9 has forgotten 96% of its former value
 
 
 class TrainingDivergedError(UserError):

@@ -1,13 +1,13 @@
-"""Temperature and doubt: what is fitted is what was put in, and neither changes an answer."""
+"""Temperature and confidence threshold: values known from the data are recovered, and no prediction changes."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facial_expression.calibration import doubt_threshold, fit_temperature
-from facial_expression.ensembling import soften
-from facial_expression.scoring import expected_calibration_error
+from facial_expression.evaluation.calibration import confidence_threshold, fit_temperature
+from facial_expression.evaluation.metrics import expected_calibration_error
+from facial_expression.probabilities import apply_temperature
 
 
 def softmax(logits):
@@ -24,26 +24,28 @@ def overconfident(factor, count=20_000, classes=6, seed=0):
 
 
 def loss(probabilities, labels, temperature):
-    return -np.log(soften(probabilities, temperature)[np.arange(len(labels)), labels].astype(np.float64)).mean()
+    return -np.log(
+        apply_temperature(probabilities, temperature)[np.arange(len(labels)), labels].astype(np.float64)
+    ).mean()
 
 
 @pytest.mark.parametrize("factor", [0.4, 1, 1.7, 4])
-def test_temperature_is_the_factor_by_which_logits_are_too_large(factor):
+def test_temperature_is_the_factor_of_overconfident_logits(factor):
     assert fit_temperature(*overconfident(factor)) == pytest.approx(factor, rel=0.02)
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.7, 4])
-def test_softened_probabilities_of_other_faces_are_calibrated(factor):
+def test_temperature_calibrates_other_faces(factor):
     temperature = fit_temperature(*overconfident(factor, seed=1))
     probabilities, labels = overconfident(factor, seed=2)
     before = expected_calibration_error(labels, probabilities)
-    after = expected_calibration_error(labels, soften(probabilities, temperature))
+    after = expected_calibration_error(labels, apply_temperature(probabilities, temperature))
     assert before > 0.05
     assert after < 0.02
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_other_temperature_makes_the_labels_more_likely(seed):
+def test_no_other_temperature_has_less_loss(seed):
     random = np.random.default_rng(seed)
     probabilities, labels = random.dirichlet(np.full(4, 0.5), 60).astype(np.float32), random.integers(0, 4, 60)
     least = loss(probabilities, labels, fit_temperature(probabilities, labels))
@@ -51,7 +53,7 @@ def test_no_other_temperature_makes_the_labels_more_likely(seed):
 
 
 @pytest.mark.parametrize(("shift", "end"), [(0, 0.1), (1, 10)])
-def test_temperature_stays_in_its_bounds_where_all_answers_are_right_or_all_wrong(shift, end):
+def test_temperature_stays_in_bounds_if_all_right_or_wrong(shift, end):
     labels = np.arange(60) % 3
     probabilities = np.full((60, 3), 0.3, np.float32) + 0.1 * np.eye(3, dtype=np.float32)[labels]
     temperature = fit_temperature(probabilities, (labels + shift) % 3)
@@ -60,24 +62,24 @@ def test_temperature_stays_in_its_bounds_where_all_answers_are_right_or_all_wron
     assert temperature == round(temperature, 4)
 
 
-def test_a_label_thought_impossible_leaves_a_temperature_all_the_same():
+def test_label_of_probability_zero_gives_a_temperature():
     probabilities, labels = np.float32([[1, 0], [0.6, 0.4], [0.7, 0.3]]), np.array([1, 0, 0])
     assert 0.1 <= fit_temperature(probabilities, labels) <= 10
 
 
 @given(st.integers(0, 10_000), st.integers(2, 7), st.floats(0.05, 5))
-def test_fitted_temperature_changes_no_answer(seed, classes, evenness):
+def test_fitted_temperature_changes_no_prediction(seed, classes, evenness):
     random = np.random.default_rng(seed)
     probabilities = random.dirichlet(np.full(classes, evenness), 50).astype(np.float32)
-    softened = soften(probabilities, fit_temperature(probabilities, random.integers(0, classes, 50)))
+    tempered = apply_temperature(probabilities, fit_temperature(probabilities, random.integers(0, classes, 50)))
     first, second = np.sort(probabilities, axis=1).T[[-1, -2]]
-    np.testing.assert_array_equal(softened.max(axis=1), softened[np.arange(50), probabilities.argmax(axis=1)])
-    clear = first - second > 1e-5  # closer ones may become alike in float32
-    np.testing.assert_array_equal(softened.argmax(axis=1)[clear], probabilities.argmax(axis=1)[clear])
+    np.testing.assert_array_equal(tempered.max(axis=1), tempered[np.arange(50), probabilities.argmax(axis=1)])
+    clear = first - second > 1e-5  # closer ones may become equal in float32
+    np.testing.assert_array_equal(tempered.argmax(axis=1)[clear], probabilities.argmax(axis=1)[clear])
 
 
-def answers(confidences, right):
-    """Two classes' probabilities with these confidences, 0.5 to 1, and labels that make the answers right or wrong."""
+def predictions(confidences, right):
+    """Probabilities of two classes with these confidences, 0.5 to 1, and labels that make them right or wrong."""
     confidences = np.array(confidences)
     return np.stack([1 - confidences, confidences], axis=1), np.array(right, int)
 
@@ -85,7 +87,7 @@ def answers(confidences, right):
 @pytest.mark.parametrize(
     ("accuracy", "threshold"),
     [
-        (0.0, 0.55),  # the first answer alone is wrong
+        (0.0, 0.55),  # the least confident prediction alone is wrong
         (0.4, 0.7),  # one of three
         (0.5, 0.8),  # two of four
         (0.59, 0.8),
@@ -93,24 +95,24 @@ def answers(confidences, right):
         (1.0, 0.9),
     ],
 )
-def test_doubt_by_hand(accuracy, threshold):
-    probabilities, labels = answers([0.7, 0.9, 0.55, 0.8, 0.6], [0, 1, 0, 1, 1])
-    assert doubt_threshold(probabilities, labels, accuracy) == threshold
+def test_threshold_by_hand(accuracy, threshold):
+    probabilities, labels = predictions([0.7, 0.9, 0.55, 0.8, 0.6], [0, 1, 0, 1, 1])
+    assert confidence_threshold(probabilities, labels, accuracy) == threshold
 
 
-def test_doubt_begins_at_half_unless_told_otherwise():
-    probabilities, labels = answers([0.7, 0.9, 0.55, 0.8, 0.6], [0, 1, 0, 1, 1])
-    assert doubt_threshold(probabilities, labels) == 0.8
+def test_threshold_is_at_half_by_default():
+    probabilities, labels = predictions([0.7, 0.9, 0.55, 0.8, 0.6], [0, 1, 0, 1, 1])
+    assert confidence_threshold(probabilities, labels) == 0.8
 
 
-def test_there_is_no_doubt_where_even_the_least_confident_are_right():
-    probabilities, labels = answers([0.7, 0.9, 0.55], [1, 0, 1])
-    assert doubt_threshold(probabilities, labels) == 0.0
+def test_threshold_is_zero_if_the_least_confident_is_right():
+    probabilities, labels = predictions([0.7, 0.9, 0.55], [1, 0, 1])
+    assert confidence_threshold(probabilities, labels) == 0.0
 
 
-def test_doubt_has_four_decimals():
-    probabilities, labels = answers([0.612345, 0.9], [0, 1])
-    assert doubt_threshold(probabilities, labels, 0.4) == 0.6123
+def test_threshold_has_four_decimals():
+    probabilities, labels = predictions([0.612345, 0.9], [0, 1])
+    assert confidence_threshold(probabilities, labels, 0.4) == 0.6123
 
 
 @given(
@@ -119,9 +121,9 @@ def test_doubt_has_four_decimals():
     ),
     st.sampled_from([0.0, 0.3, 0.5, 0.75]),
 )
-def test_answers_up_to_the_threshold_are_too_seldom_right_and_up_to_any_higher_they_are_not(faces, accuracy):
+def test_threshold_is_the_largest_with_at_most_this_accuracy(faces, accuracy):
     confidences, right = np.array([face[0] for face in faces]) / 10_000, np.array([face[1] for face in faces])
-    threshold = doubt_threshold(*answers(confidences, right), accuracy)
+    threshold = confidence_threshold(*predictions(confidences, right), accuracy)
     shares = {confidence: right[confidences <= confidence].mean() for confidence in confidences}
     assert threshold == 0 or shares[threshold] <= accuracy
     assert all(share > accuracy for confidence, share in shares.items() if confidence > threshold)

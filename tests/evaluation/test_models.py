@@ -1,263 +1,335 @@
-"""The choice of contenders, their metrics and what is written of them."""
+"""The choice of models, their metrics and what is written about them."""
 
 import json
 
 import numpy as np
 import pytest
 
-from facial_expression import evaluation, scoring
-from facial_expression.calibration import fit_temperature
-from facial_expression.ensembling import fit_weights, soft_vote, soften
+from facial_expression.evaluation import metrics
+from facial_expression.evaluation.calibration import fit_temperature
+from facial_expression.evaluation.ensemble_weights import fit_ensemble_weights
+from facial_expression.evaluation.models import EvaluatedFaces, comparisons, evaluate_models, predictions_table
+from facial_expression.probabilities import apply_temperature, soft_vote
 
 CLASSES = ("angry", "happy", "sad")
-NAMES = ["shallow", "shallow_ensemble", "wide", "wide_ensemble", "resnet", "resnet_ensemble", "ensemble"]
+NAMES = ["shallow", "shallow-ensemble", "wide", "wide-ensemble", "small", "small-ensemble", "ensemble"]
 
 
-def answers(predictions, confidence=0.8):
+def confident(predictions, confidence=0.8):
     """Probabilities that give each predicted class ``confidence``."""
     rest = (1 - confidence) / (len(CLASSES) - 1)
     return np.where(np.eye(len(CLASSES))[np.asarray(predictions)] == 1, confidence, rest).astype(np.float32)
 
 
+def make_faces(validation_labels, labels, detected=None):
+    """Faces with these labels, all of them detected by default."""
+    labels = np.asarray(labels)
+    detected = np.ones(len(labels), bool) if detected is None else np.asarray(detected)
+    return EvaluatedFaces(np.asarray(validation_labels), labels, detected, CLASSES)
+
+
 def random_case(seed=0, snapshots=4, validation=30, test=50):
-    """Three families of random snapshots every 100 iterations, and the labels of both parts."""
+    """Three runs with random snapshots every 100 iterations, and the faces."""
     random = np.random.default_rng(seed)
-    families = {
-        family: {
+    runs = {
+        run: {
             100 * step: tuple(random.dirichlet(np.ones(3), n).astype(np.float32) for n in (validation, test))
             for step in range(1, snapshots + 1)
         }
-        for family in ("shallow", "wide", "resnet")
+        for run in ("shallow", "wide", "small")
     }
-    return families, random.integers(0, 3, validation), random.integers(0, 3, test)
+    labels = random.integers(0, 3, validation), random.integers(0, 3, test)
+    return runs, make_faces(*labels, detected=random.random(test) < 0.7)
 
 
-def run(families, validation_labels, test_labels, **options):
-    options = {"ensemble_last": 2, "seed": 0} | options
-    contenders = evaluation.evaluate(families, validation_labels, test_labels, CLASSES, **options)
-    return {contender.name: contender for contender in contenders}
+def with_other_test_labels(faces):
+    return EvaluatedFaces(faces.validation_labels, (faces.labels + 1) % 3, faces.detected, CLASSES)
 
 
-def test_contenders_and_what_stands_behind_them():
-    families, validation_labels, test_labels = random_case()
-    contenders = run(families, validation_labels, test_labels)
-    assert list(contenders) == NAMES
-    ensemble = contenders["wide_ensemble"]
+def evaluate(runs, faces, **options):
+    """Models by name."""
+    options = {"ensemble_last": 2, "seed": 0, "bootstrap_samples": 1000} | options
+    return {model.name: model for model in evaluate_models(runs, faces, **options)}
+
+
+def validation_votes(runs):
+    """Run -> the validation part of its ensemble's soft vote."""
+    return {run: soft_vote([snapshots[i][0] for i in (300, 400)]) for run, snapshots in runs.items()}
+
+
+def best_iteration(model):
+    ((iteration,),) = model.snapshots.values()
+    return iteration
+
+
+def test_models_are_best_snapshots_and_ensembles():
+    runs, faces = random_case()
+    models = evaluate(runs, faces)
+    assert list(models) == NAMES
+    ensemble = models["wide-ensemble"]
     assert ensemble.snapshots == {"wide": (300, 400)}
     assert ensemble.weights == {"wide": 1.0}
-    expected = soft_vote([families["wide"][300][1], families["wide"][400][1]])
+    expected = soft_vote([runs["wide"][300][1], runs["wide"][400][1]])
     np.testing.assert_array_equal(ensemble.probabilities, expected)
-    single = contenders["shallow"]
-    assert single.snapshots == {"shallow": (single.iterations,)}
-    np.testing.assert_array_equal(single.probabilities, families["shallow"][single.iterations][1])
-    assert contenders["ensemble"].snapshots == {family: (300, 400) for family in families}
-    assert contenders["ensemble"].iterations == 400
+    single = models["shallow"]
+    assert list(single.snapshots) == ["shallow"]
+    assert single.weights == {"shallow": 1.0}
+    assert single.metrics["iterations"] == best_iteration(single)
+    np.testing.assert_array_equal(single.probabilities, runs["shallow"][best_iteration(single)][1])
+    assert models["ensemble"].snapshots == {run: (300, 400) for run in runs}
+    assert models["ensemble"].metrics["iterations"] == 400
 
 
-def test_overall_ensemble_votes_with_weights_of_the_validation_part():
-    families, validation_labels, test_labels = random_case(3)
-    contenders = run(families, validation_labels, test_labels)
-    votes = [soft_vote([snapshots[i][0] for i in (300, 400)]) for snapshots in families.values()]
-    weights = fit_weights(votes, validation_labels)
-    ensemble = contenders["ensemble"]
-    assert ensemble.weights == dict(zip(families, weights, strict=True))
-    members = [contenders[f"{family}_ensemble"].probabilities for family in families]
+def test_one_run_makes_three_models():
+    runs, faces = random_case()
+    models = evaluate({"small": runs["small"]}, faces)
+    assert list(models) == ["small", "small-ensemble", "ensemble"]
+    assert models["ensemble"].weights == {"small": 1.0}
+    np.testing.assert_array_equal(models["ensemble"].probabilities, models["small-ensemble"].probabilities)
+
+
+def test_ensemble_weights_are_fitted_on_the_validation_part():
+    runs, faces = random_case(3)
+    models = evaluate(runs, faces)
+    weights = fit_ensemble_weights(list(validation_votes(runs).values()), faces.validation_labels)
+    ensemble = models["ensemble"]
+    assert ensemble.weights == dict(zip(runs, weights, strict=True))
+    members = [models[f"{run}-ensemble"].probabilities for run in runs]
     np.testing.assert_array_equal(ensemble.probabilities, soft_vote(members, weights))
 
 
-def test_overall_ensemble_can_vote_alike():
+def test_equal_ensemble_weights():
+    runs, faces = random_case(3)
+    models = evaluate(runs, faces, ensemble_weights="equal")
+    members = [models[f"{run}-ensemble"].probabilities for run in runs]
+    assert set(models["ensemble"].weights.values()) == {1 / 3}
+    np.testing.assert_allclose(models["ensemble"].probabilities, np.mean(members, axis=0), atol=1e-6)
+
+
+def test_each_model_has_its_own_temperature():
+    runs, faces = random_case(3)
+    plain = evaluate(runs, faces)
+    tempered = evaluate(runs, faces, temperature=True)
+    votes = {f"{run}-ensemble": vote for run, vote in validation_votes(runs).items()}
+    votes["ensemble"] = soft_vote(list(votes.values()), list(plain["ensemble"].weights.values()))
+    votes |= {run: snapshots[best_iteration(plain[run])][0] for run, snapshots in runs.items()}
+    for name, model in tempered.items():
+        temperature = model.metrics["temperature"]
+        assert temperature == fit_temperature(votes[name], faces.validation_labels)
+        expected = apply_temperature(plain[name].probabilities, temperature)
+        np.testing.assert_array_equal(model.probabilities, expected)
+    assert len({model.metrics["temperature"] for model in tempered.values()}) > 3
+
+
+def test_temperature_changes_calibration_alone():
     case = random_case(3)
-    contenders = run(*case, family_weights="equal")
-    members = [contenders[f"{family}_ensemble"].probabilities for family in case[0]]
-    assert set(contenders["ensemble"].weights.values()) == {1 / 3}
-    np.testing.assert_allclose(contenders["ensemble"].probabilities, np.mean(members, axis=0), atol=1e-6)
-
-
-def test_each_contender_is_softened_with_a_temperature_of_its_validation_votes():
-    families, validation_labels, test_labels = random_case(3)
-    sharp = run(families, validation_labels, test_labels)
-    soft = run(families, validation_labels, test_labels, temperature=True)
-    votes = {f"{family}_ensemble": soft_vote([s[i][0] for i in (300, 400)]) for family, s in families.items()}
-    votes["ensemble"] = soft_vote(list(votes.values()), list(sharp["ensemble"].weights.values()))
-    votes |= {family: snapshots[sharp[family].iterations][0] for family, snapshots in families.items()}
-    for name, contender in soft.items():
-        assert (
-            contender.temperature == contender.metrics["temperature"] == fit_temperature(votes[name], validation_labels)
-        )
-        expected = soften(sharp[name].probabilities, contender.temperature)
-        np.testing.assert_array_equal(contender.probabilities, expected)
-    assert len({contender.temperature for contender in soft.values()}) > 3
-
-
-def test_temperature_changes_calibration_and_nothing_else():
-    case = random_case(3)
-    sharp, soft = run(*case), run(*case, temperature=True)
-    assert {contender.temperature for contender in sharp.values()} == {1.0}
+    plain, tempered = evaluate(*case), evaluate(*case, temperature=True)
+    assert {model.metrics["temperature"] for model in plain.values()} == {1.0}
     for name in NAMES:
-        assert (soft[name].snapshots, soft[name].weights) == (sharp[name].snapshots, sharp[name].weights)
-        np.testing.assert_array_equal(soft[name].predictions, sharp[name].predictions)
-        changed = {key for key, value in soft[name].metrics.items() if value != sharp[name].metrics[key]}
+        assert (tempered[name].snapshots, tempered[name].weights) == (plain[name].snapshots, plain[name].weights)
+        np.testing.assert_array_equal(tempered[name].predictions, plain[name].predictions)
+        changed = {key for key, value in tempered[name].metrics.items() if value != plain[name].metrics[key]}
         assert changed <= {"ece", "temperature"}
-    assert any(soft[name].metrics["ece"] != sharp[name].metrics["ece"] for name in NAMES)
+    assert any(tempered[name].metrics["ece"] != plain[name].metrics["ece"] for name in NAMES)
 
 
-def test_choice_is_made_on_the_validation_part_where_the_test_part_would_choose_otherwise():
+def test_chooses_by_validation_not_by_test_accuracy():
     labels = np.array([0, 1, 2, 0])
     wrong = (labels + 1) % 3
-    good_then_bad = {100: (answers(labels), answers(wrong)), 200: (answers(wrong), answers(labels))}
-    always_bad = {100: (answers(wrong), answers(labels)), 200: (answers(wrong), answers(labels))}
-    contenders = run({"shallow": good_then_bad, "wide": always_bad}, labels, labels, ensemble_last=1)
-    assert contenders["shallow"].iterations == 100
-    assert contenders["shallow"].metrics["accuracy"] == 0
-    good_alone = run({"shallow": {100: good_then_bad[100]}, "wide": {100: always_bad[100]}}, labels, labels)
+    faces = make_faces(labels, labels)
+    good_then_bad = {100: (confident(labels), confident(wrong)), 200: (confident(wrong), confident(labels))}
+    always_bad = {100: (confident(wrong), confident(labels)), 200: (confident(wrong), confident(labels))}
+    models = evaluate({"shallow": good_then_bad, "wide": always_bad}, faces, ensemble_last=1)
+    assert best_iteration(models["shallow"]) == 100
+    assert models["shallow"].metrics["accuracy"] == 0
+    good_alone = evaluate({"shallow": {100: good_then_bad[100]}, "wide": {100: always_bad[100]}}, faces)
     assert good_alone["ensemble"].weights == {"shallow": 1, "wide": 0}
     assert good_alone["ensemble"].metrics["accuracy"] == 0
 
 
-def test_nothing_that_is_chosen_depends_on_the_test_part():
-    families, validation_labels, test_labels = random_case(1)
+def test_no_choice_depends_on_the_test_part():
+    runs, faces = random_case(1)
     shuffled = {
-        family: {iteration: (validation, test[::-1]) for iteration, (validation, test) in snapshots.items()}
-        for family, snapshots in families.items()
+        run: {iteration: (validation, test[::-1]) for iteration, (validation, test) in snapshots.items()}
+        for run, snapshots in runs.items()
     }
-    first = run(families, validation_labels, test_labels, temperature=True).values()
-    second = run(shuffled, validation_labels, (test_labels + 1) % 3, temperature=True).values()
-    assert [(c.snapshots, c.weights, c.temperature) for c in first] == [
-        (c.snapshots, c.weights, c.temperature) for c in second
+    first = evaluate(runs, faces, temperature=True).values()
+    second = evaluate(shuffled, with_other_test_labels(faces), temperature=True).values()
+    assert [(model.snapshots, model.weights, model.metrics["temperature"]) for model in first] == [
+        (model.snapshots, model.weights, model.metrics["temperature"]) for model in second
     ]
 
 
-def test_among_equally_good_snapshots_the_later_is_chosen_in_any_order():
+def test_later_of_equally_good_snapshots_is_chosen():
     labels = np.array([0, 1, 2])
-    snapshots = {iteration: (answers(labels), answers(labels)) for iteration in (300, 1000, 200)}
-    contenders = run({"shallow": snapshots}, labels, labels)
-    assert contenders["shallow"].iterations == 1000
-    assert contenders["shallow_ensemble"].snapshots == {"shallow": (300, 1000)}
+    snapshots = {iteration: (confident(labels), confident(labels)) for iteration in (300, 1000, 200)}  # in any order
+    models = evaluate({"shallow": snapshots}, make_faces(labels, labels))
+    assert best_iteration(models["shallow"]) == 1000
+    assert models["shallow-ensemble"].snapshots == {"shallow": (300, 1000)}
 
 
-def test_overall_ensemble_counts_the_longest_training():
-    families, validation_labels, test_labels = random_case()
-    families["wide"][900] = families["wide"].pop(400)
-    contenders = run(families, validation_labels, test_labels)
-    assert [contenders[name].iterations for name in NAMES if "ensemble" in name] == [400, 900, 400, 900]
+def test_iterations_of_ensemble_are_the_longest():
+    runs, faces = random_case()
+    runs["wide"][900] = runs["wide"].pop(400)
+    models = evaluate(runs, faces)
+    assert [models[name].metrics["iterations"] for name in NAMES if "ensemble" in name] == [400, 900, 400, 900]
 
 
-def test_fewer_snapshots_than_asked_for_all_vote():
-    contenders = run(*random_case(snapshots=2), ensemble_last=9)
-    assert contenders["resnet_ensemble"].snapshots == {"resnet": (100, 200)}
+def test_all_snapshots_vote_if_fewer_than_ensemble_last():
+    models = evaluate(*random_case(snapshots=2), ensemble_last=9)
+    assert models["small-ensemble"].snapshots == {"small": (100, 200)}
 
 
 def test_metrics_by_hand():
-    validation_labels, test_labels = np.array([0]), np.array([0, 0, 1, 1])
-    snapshots = {700: (answers([0]), answers([0, 0, 1, 0]))}
-    metrics = run({"shallow": snapshots}, validation_labels, test_labels)["shallow"].metrics
-    assert list(metrics) == [
-        *("accuracy", "accuracy_low", "accuracy_high", "macro_f1", "ece", "n", "iterations", "recall"),
-        *("temperature", "validation_accuracy"),
-    ]
-    assert metrics["accuracy"] == 0.75
-    assert metrics["macro_f1"] == 0.733333  # the mean of 4/5 and 2/3
-    assert metrics["ece"] == 0.05  # confidence 0.8
-    assert metrics["n"] == 4
-    assert metrics["iterations"] == 700
-    assert metrics["recall"] == {"angry": 1.0, "happy": 0.5, "sad": None}
-    assert (metrics["accuracy_low"], metrics["accuracy_high"]) == (0.25, 1.0)
-    assert metrics["temperature"] == 1.0
-    assert metrics["validation_accuracy"] == 1.0
+    faces = make_faces([0], [0, 0, 1, 1], detected=[True, True, True, False])
+    snapshots = {700: (confident([0]), confident([0, 0, 1, 0]))}
+    values = evaluate({"shallow": snapshots}, faces)["shallow"].metrics
+    assert values == {
+        "accuracy": 0.75,
+        "accuracy_low": 0.25,
+        "accuracy_high": 1.0,
+        "macro_f1": 0.733333,  # the mean of 4/5 and 2/3
+        "ece": 0.05,  # confidence 0.8
+        "n": 4,
+        "recall": {"angry": 1.0, "happy": 0.5, "sad": None},
+        "accuracy_detected": 1.0,
+        "accuracy_missed": 0.0,
+        "iterations": 700,
+        "temperature": 1.0,
+        "validation_accuracy": 1.0,
+    }
 
 
-def test_validation_accuracy_is_that_of_the_voters_on_the_validation_part():
-    families, validation_labels, test_labels = random_case(4)
-    contenders = run(families, validation_labels, test_labels)
+@pytest.mark.parametrize(("detected", "expected"), [(True, (0.5, None)), (False, (None, 0.5))])
+def test_accuracy_without_such_faces_is_none(detected, expected):
+    faces = make_faces([0], [0, 1], detected=[detected] * 2)
+    values = evaluate({"shallow": {1: (confident([0]), confident([0, 0]))}}, faces)["shallow"].metrics
+    assert (values["accuracy_detected"], values["accuracy_missed"]) == expected
+
+
+def test_detected_and_missed_faces_add_up():
+    runs, faces = random_case(2)
+    for model in evaluate(runs, faces).values():
+        share = faces.detected.mean()
+        total = share * model.metrics["accuracy_detected"] + (1 - share) * model.metrics["accuracy_missed"]
+        assert total == pytest.approx(model.metrics["accuracy"], abs=2e-6)
+
+
+def test_validation_accuracy_is_that_of_the_vote():
+    runs, faces = random_case(4)
+    models = evaluate(runs, faces)
 
     def accuracy(probabilities):
-        return round(float(np.mean(probabilities.argmax(axis=1) == validation_labels)), 6)
+        return round(float(np.mean(probabilities.argmax(axis=1) == faces.validation_labels)), 6)
 
-    votes = {family: soft_vote([snapshots[i][0] for i in (300, 400)]) for family, snapshots in families.items()}
-    weights = list(contenders["ensemble"].weights.values())
-    expected = {"ensemble": accuracy(soft_vote(list(votes.values()), weights))}
-    for family, snapshots in families.items():
-        expected[family] = max(accuracy(arrays[0]) for arrays in snapshots.values())
-        expected[f"{family}_ensemble"] = accuracy(votes[family])
-    assert {name: contender.metrics["validation_accuracy"] for name, contender in contenders.items()} == expected
+    votes = validation_votes(runs)
+    expected = {"ensemble": accuracy(soft_vote(list(votes.values()), list(models["ensemble"].weights.values())))}
+    for run, snapshots in runs.items():
+        expected[run] = max(accuracy(arrays[0]) for arrays in snapshots.values())
+        expected[f"{run}-ensemble"] = accuracy(votes[run])
+    assert {name: model.metrics["validation_accuracy"] for name, model in models.items()} == expected
     assert len(set(expected.values())) > 2
-    other = run(families, validation_labels, (test_labels + 1) % 3)
-    assert {name: contender.metrics["validation_accuracy"] for name, contender in other.items()} == expected
+    other = evaluate(runs, with_other_test_labels(faces))
+    assert {name: model.metrics["validation_accuracy"] for name, model in other.items()} == expected
 
 
-def test_metrics_by_name_in_the_contenders_order():
-    contenders = list(run(*random_case()).values())
-    metrics = evaluation.metrics(contenders)
-    assert list(metrics) == NAMES
-    assert metrics == {contender.name: contender.metrics for contender in contenders}
-    assert evaluation.metrics(contenders[2:3]) == {"wide": contenders[2].metrics}
+PARAMETERS = {"shallow": 100, "wide": 2000, "small": 30_000}
 
 
-def test_selection_says_who_votes_and_how_much():
-    families, validation_labels, test_labels = random_case(3)
-    contenders = run(families, validation_labels, test_labels)
-    selection = evaluation.selection(list(contenders.values()))
-    assert list(selection) == NAMES
-    best = contenders["resnet"].iterations
-    assert selection["resnet"] == {"snapshots": {"resnet": [best]}, "weights": {"resnet": 1.0}}
-    assert selection["wide_ensemble"] == {"snapshots": {"wide": [300, 400]}, "weights": {"wide": 1.0}}
-    assert selection["ensemble"]["snapshots"] == {family: [300, 400] for family in families}
-    assert selection["ensemble"]["weights"] == pytest.approx(contenders["ensemble"].weights)
-    assert json.loads(json.dumps(selection)) == selection
+def test_record_has_metrics_members_and_parameters():
+    models = evaluate(*random_case(3))
+    records = {name: model.record(PARAMETERS) for name, model in models.items()}
+    best = best_iteration(models["small"])
+    assert records["small"] == models["small"].metrics | {
+        "parameters": 30_000,
+        "snapshots": {"small": [best]},
+        "weights": {"small": 1.0},
+    }
+    assert records["wide-ensemble"]["snapshots"] == {"wide": [300, 400]}
+    assert records["wide-ensemble"]["parameters"] == 4000  # of two snapshots
+    assert records["ensemble"]["snapshots"] == {run: [300, 400] for run in PARAMETERS}
+    assert records["ensemble"]["weights"] == models["ensemble"].weights
+    assert records["ensemble"]["parameters"] == 2 * 32_100
 
 
-@pytest.mark.parametrize("family_weights", ["fitted", "equal"])
-def test_selection_is_enough_to_vote_again(family_weights):
-    case = random_case(3)
-    contenders = run(*case, family_weights=family_weights)
-    selection = evaluation.selection(list(contenders.values()))
-    for name, contender in contenders.items():
-        chosen = selection[name]
+@pytest.mark.parametrize("temperature", [False, True])
+def test_record_is_plain_and_rounded_json(temperature):
+    for model in evaluate(*random_case(3), temperature=temperature).values():
+        record = model.record(PARAMETERS)
+        assert json.loads(json.dumps(record, allow_nan=False)) == record
+        fractions = [value for value in (*record.values(), *record["recall"].values()) if isinstance(value, float)]
+        assert len(fractions) > 8
+        assert all(round(value, 6) == value for value in fractions)
+
+
+def test_compared_metrics_are_a_few_of_all():
+    model = evaluate(*random_case())["small-ensemble"]
+    values = model.metrics
+    assert list(model.compared_metrics) == ["accuracy", "low", "high", "macro_f1", "ece"]
+    expected = {name: values[name] for name in ("accuracy", "macro_f1", "ece")}
+    assert model.compared_metrics == expected | {"low": values["accuracy_low"], "high": values["accuracy_high"]}
+
+
+@pytest.mark.parametrize("ensemble_weights", ["fitted", "equal"])
+def test_record_is_enough_to_vote_again(ensemble_weights):
+    runs, faces = random_case(3)
+    for model in evaluate(runs, faces, ensemble_weights=ensemble_weights).values():
+        record = model.record(PARAMETERS)
+        assert list(record["snapshots"]) == list(record["weights"])
         votes = [
-            soft_vote([case[0][family][iteration][1] for iteration in iterations])
-            for family, iterations in chosen["snapshots"].items()
+            soft_vote([runs[run][iteration][1] for iteration in iterations])
+            for run, iterations in record["snapshots"].items()
         ]
-        assert list(chosen["snapshots"]) == list(chosen["weights"])
-        again = soft_vote(votes, list(chosen["weights"].values()))
-        np.testing.assert_allclose(again, contender.probabilities, atol=1e-6)
+        again = soft_vote(votes, list(record["weights"].values()))
+        np.testing.assert_allclose(again, model.probabilities, atol=1e-6)
 
 
-def test_a_single_face():
-    metrics = run({"wide": {1: (answers([1]), answers([1]))}}, np.array([1]), np.array([1]))["ensemble"].metrics
-    assert (metrics["accuracy"], metrics["accuracy_low"], metrics["accuracy_high"], metrics["n"]) == (1, 1, 1, 1)
+def test_single_face():
+    values = evaluate({"wide": {1: (confident([1]), confident([1]))}}, make_faces([1], [1]))["ensemble"].metrics
+    assert (values["accuracy"], values["accuracy_low"], values["accuracy_high"], values["n"]) == (1, 1, 1, 1)
 
 
-def test_bootstrap_samples_reach_the_interval():
+def test_bootstrap_samples_determine_the_interval():
     case = random_case()
-    few, many = (run(*case, bootstrap_samples=samples)["ensemble"].metrics for samples in (1, 1000))
+    few, many = (evaluate(*case, bootstrap_samples=samples)["ensemble"].metrics for samples in (1, 1000))
     assert few["accuracy_low"] == few["accuracy_high"]
     assert many["accuracy_low"] < many["accuracy_high"]
 
 
-def test_comparisons_test_the_same_faces():
-    families, validation_labels, test_labels = random_case(2)
-    contenders = run(families, validation_labels, test_labels)
-    table = evaluation.comparisons(list(contenders.values()), test_labels)
+def test_seed_determines_the_interval_alone():
+    case = random_case()
+    first, again, other = (evaluate(*case, seed=seed, bootstrap_samples=100) for seed in (1, 1, 2))
+    for name in NAMES:
+        assert first[name].metrics == again[name].metrics
+        changed = {key for key, value in first[name].metrics.items() if value != other[name].metrics[key]}
+        assert changed <= {"accuracy_low", "accuracy_high"}
+    assert any(first[name].metrics != other[name].metrics for name in NAMES)
+
+
+def test_comparisons_are_paired_on_the_same_faces():
+    runs, faces = random_case(2)
+    models = evaluate(runs, faces)
+    table = comparisons(list(models.values()), faces.labels)
     assert list(zip(table["first"], table["second"], strict=True)) == [
-        ("shallow_ensemble", "shallow"),
-        ("wide_ensemble", "wide"),
-        ("resnet_ensemble", "resnet"),
-        ("ensemble", "shallow_ensemble"),
-        ("ensemble", "wide_ensemble"),
-        ("ensemble", "resnet_ensemble"),
+        ("shallow-ensemble", "shallow"),
+        ("wide-ensemble", "wide"),
+        ("small-ensemble", "small"),
+        ("ensemble", "shallow-ensemble"),
+        ("ensemble", "wide-ensemble"),
+        ("ensemble", "small-ensemble"),
     ]
     for row in table.itertuples():
-        predictions = (contenders[name].predictions for name in (row.first, row.second))
-        test = scoring.mcnemar(test_labels, *predictions)
+        predictions = (models[name].predictions for name in (row.first, row.second))
+        test = metrics.mcnemar(faces.labels, *predictions)
         assert (row.only_first_correct, row.only_second_correct) == test[:2]
         assert row.p_value == pytest.approx(test.p_value, rel=0.006)
 
 
 def test_predictions_table():
     probabilities = np.float32([[0.7, 0.2, 0.1], [0.123456, 0.3, 0.576544]])
-    families = {"shallow": {5: (answers([0]), probabilities)}}
-    contenders = run(families, np.array([0]), np.array([0, 1])).values()
-    table = evaluation.predictions_table(list(contenders), np.array([17, 4]), np.array([0, 1]), CLASSES)
+    faces = make_faces([0], [0, 1])
+    models = list(evaluate({"shallow": {5: (confident([0]), probabilities)}}, faces).values())
+    table = predictions_table(models, np.array([17, 4]), faces)
     assert list(table)[:6] == ["row", "emotion", "shallow", "shallow_angry", "shallow_happy", "shallow_sad"]
     assert len(list(table)) == 2 + 3 * 4
     assert list(table["row"]) == [17, 4]
@@ -267,46 +339,23 @@ def test_predictions_table():
     assert table.to_csv(index=False).splitlines()[1].startswith("17,angry,angry,0.7,0.2,0.1,angry,")
 
 
-def test_written_metrics_are_deterministic_and_in_order(tmp_path):
-    for name in ("first.json", "second.json"):
-        evaluation.write_metrics(tmp_path / name, list(run(*random_case()).values()))
-    text = (tmp_path / "first.json").read_bytes()
-    assert text == (tmp_path / "second.json").read_bytes()
-    assert text.endswith(b"}\n")
-    assert b'\n  "shallow": {\n    "accuracy": 0.' in text
-    metrics = json.loads(text)
-    assert list(metrics) == NAMES
-    fractions = [value for entry in metrics.values() for value in entry.values() if isinstance(value, float)]
-    assert len(fractions) == 7 * len(NAMES)
-    assert all(round(value, 6) == value for value in fractions)
+def change_faces(**labels):
+    """Replace labels of the small evaluation in :func:`test_bad_input_is_named`."""
 
+    def change(arguments):
+        now = {"validation_labels": arguments["faces"].validation_labels, "labels": arguments["faces"].labels} | labels
+        arguments["faces"] = make_faces(**now)
 
-def test_failed_write_leaves_the_former_metrics(tmp_path):
-    path = tmp_path / "metrics.json"
-    path.write_text("former")
-    contender = next(iter(run(*random_case()).values()))
-    contender.metrics["ece"] = float("nan")
-    with pytest.raises(ValueError, match="JSON"):
-        evaluation.write_metrics(path, [contender])
-    assert [(item.name, item.read_text()) for item in tmp_path.iterdir()] == [("metrics.json", "former")]
-
-
-def spoil(change):
-    """The arguments of a small valid evaluation after ``change``."""
-    arguments = {
-        "families": {"wide": {300: (answers([0, 1]), answers([2, 1, 0]))}},
-        "validation_labels": np.array([0, 1]),
-        "test_labels": np.array([2, 1, 0]),
-    }
-    change(arguments)
-    return arguments
+    return change
 
 
 def put(part, array):
+    """Replace probabilities of its only snapshot."""
+
     def change(arguments):
-        arrays = list(arguments["families"]["wide"][300])
+        arrays = list(arguments["runs"]["wide"][300])
         arrays[part] = array
-        arguments["families"]["wide"][300] = tuple(arrays)
+        arguments["runs"]["wide"][300] = tuple(arrays)
 
     return change
 
@@ -314,19 +363,25 @@ def put(part, array):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: a.update(families={}), "no family"),
-        (lambda a: a["families"].update(resnet={}), "resnet has no snapshot"),
-        (lambda a: a.update(test_labels=np.array([], int)), "test part has no faces"),
-        (lambda a: a.update(test_labels=np.array([2, 3, 0])), "test label 3 of face 1"),
-        (lambda a: a.update(validation_labels=np.array([-1, 0])), "validation label -1 of face 0"),
-        (lambda a: a.update(ensemble_last=0), "ensemble_last must be at least 1"),
-        (put(1, answers([0, 1])), r"wide, iteration 300, test part: .* shape \(3, 3\), they have \(2, 3\)"),
-        (put(0, answers([0, 1])[:, :2]), r"wide, iteration 300, validation part: .* shape"),
+        (lambda a: a.update(runs={}), "no run to evaluate"),
+        (lambda a: a["runs"].update(small={}), "small has no snapshot"),
+        (change_faces(labels=np.array([], int)), "test part has no faces"),
+        (change_faces(validation_labels=np.array([], int)), "validation part has no faces"),
+        (change_faces(labels=[2, 3, 0]), "test label 3 of face 1"),
+        (change_faces(validation_labels=[-1, 0]), "validation label -1 of face 0"),
+        (lambda a: a.update(ensemble_last=0), "ensemble_last must be at least 1, not 0"),
+        (put(1, confident([0, 1])), r"wide, iteration 300, test part: .* shape \(3, 3\), not \(2, 3\)"),
+        (put(0, confident([0, 1])[:, :2]), r"wide, iteration 300, validation part: .* shape"),
         (put(0, np.float32([[1, 0, 0], [1, 1, 0]])), "wide, iteration 300, validation part: .* face 1 "),
         (put(1, np.float32([[1, 0, 0], [0, 1, 0], [1.5, -0.5, 0]])), "test part: .* face 2 "),
         (put(1, np.float32([[1, 0, 0], [np.nan, 1, 0], [1, 0, 0]])), "test part: .* face 1 "),
     ],
 )
 def test_bad_input_is_named(change, message):
+    arguments = {
+        "runs": {"wide": {300: (confident([0, 1]), confident([2, 1, 0]))}},
+        "faces": make_faces([0, 1], [2, 1, 0]),
+    }
+    change(arguments)
     with pytest.raises(ValueError, match=message):
-        run(**spoil(change))
+        evaluate(**arguments)

@@ -1,80 +1,104 @@
-"""The results tables and their place in a Markdown document."""
+"""Tables of results for the terminal and for the documents, and their place in a document."""
 
-from io import StringIO
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from facial_expression import tables
 from facial_expression.emotions import NAMES
+from facial_expression.errors import UserError
+from facial_expression.evaluation import tables
 from facial_expression.params import load_params
 
+ROOT = Path(__file__).parents[2]
 SIX = tuple(name for name in NAMES if name != "disgust")
 
 
-def contender(accuracy, low=None, high=None, **others):
+def record(accuracy, low=None, high=None, **others):
     low, high = accuracy - 0.0149 if low is None else low, accuracy + 0.0151 if high is None else high
     entry = {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high, "macro_f1": 0.5871, "ece": 0.0432}
+    others = {"parameters": 1_000_000} | others
     return entry | {"n": 3737, "iterations": 10_000, "recall": {"angry": None}} | others
 
 
-METRICS = {
-    "shallow": contender(0.6512),
-    "shallow_ensemble": contender(0.61),
-    "wide": contender(0.6404, iterations=900),
-    "resnet_ensemble": contender(0.6789),
+STUDY_MODELS = {
+    "study-shallow": record(0.6512),
+    "study-shallow-ensemble": record(0.61),
+    "study-wide": record(0.6404, iterations=900),
+    "study-resnet34-ensemble": record(0.6789, ece=0.1432),
+    "ensemble": record(0.7),
+}
+OFFICIAL_MODELS = {
+    "shallow": record(0.6),
+    "shallow-ensemble": record(0.62),
+    "small-original": record(0.66),
+    "small-original-ensemble": record(0.68, iterations=20_000),
+    "ensemble": record(0.7123),
 }
 
 
-def cells(markdown, report):
-    """The rows of ``report`` by contender, without their first cell."""
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines() if "|" in line]
-    return {row[1]: row[2:] for row in rows if row[0] == report}
+def rows_of(markdown):
+    """The cells of each line of Markdown tables."""
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in markdown.splitlines() if "|" in line]
 
 
-def rendered(results, width):
-    console = Console(width=width, record=True, file=StringIO())
-    console.print(tables.results_table(results))
-    return console.export_text()
+def results(reports, report):
+    """The rows of one report by model, without their first two cells."""
+    return {row[1]: row[2:] for row in rows_of(tables.results_markdown(reports)) if row[0] == report}
 
 
-def test_published_figures_are_those_of_the_study():
-    accuracies = {name: figure.accuracy for name, figure in tables.PUBLISHED.items()}
-    assert accuracies == {
+def render(reports, comparable=True, encoding="utf-8"):
+    """What a terminal of 80 columns and this encoding shows."""
+    file = TextIOWrapper(BytesIO(), encoding, errors="replace")
+    Console(width=80, file=file).print(tables.results_table(reports, comparable))
+    file.flush()
+    return file.buffer.getvalue().decode(encoding)
+
+
+def test_figures_of_the_study():
+    assert {name: figure.accuracy for name, figure in tables.STUDY.items()} == {
         "shallow": 0.62,
-        "shallow_ensemble": 0.637,
+        "shallow-ensemble": 0.637,
         "wide": 0.636,
-        "wide_ensemble": 0.659,
-        "resnet": 0.66,
+        "wide-ensemble": 0.659,
+        "resnet34": 0.66,
     }
-    assert tables.published_accuracy("published") == accuracies
-    assert tables.published_accuracy("official") == tables.published_accuracy("seven") == {}
+
+
+def test_study_accuracy_is_that_of_its_own_protocol():
+    assert tables.study_accuracy(STUDY_MODELS) == {
+        "study-shallow": 0.62,
+        "study-shallow-ensemble": 0.637,
+        "study-wide": 0.636,
+    }
+    assert tables.study_accuracy(OFFICIAL_MODELS) == {}
 
 
 def test_markdown_rows():
-    rows = cells(tables.results_markdown({"published": METRICS}), "published")
-    assert rows["shallow"] == ["≈ 62.0", "65.1 (63.6–66.6)", "+3.1 ▲", "58.7", "4.3", "10,000", "3,737"]
-    assert rows["shallow ensemble"][:3] == ["63.7", "61.0 (59.5–62.5)", "−2.7 ▼"]
-    assert rows["wide"][:3] == ["≈ 63.6", "64.0 (62.5–65.5)", "+0.4"]
-    assert rows["wide"][5] == "900"
-    assert rows["resnet ensemble"][:3] == ["—", "67.9 (66.4–69.4)", "—"]
+    rows = results({"study-6": STUDY_MODELS}, "study-6")
+    assert rows["study-shallow"] == ["≈ 62.0", "65.1 (63.6–66.6)", "+3.1 ▲", "58.7", "4.3", "10,000", "3,737"]
+    assert rows["study-shallow-ensemble"][:3] == ["63.7", "61.0 (59.5–62.5)", "-2.7 ▼"]
+    assert rows["study-wide"][:3] == ["≈ 63.6", "64.0 (62.5–65.5)", "+0.4"]
+    assert rows["study-wide"][5] == "900"
+    assert rows["study-resnet34-ensemble"][:3] == ["—", "67.9 (66.4–69.4)", "—"]
+    assert rows["ensemble"][:3] == ["—", "70.0 (68.5–71.5)", "—"]
 
 
-def test_other_reports_have_no_published_figure():
-    markdown = tables.results_markdown({"published": METRICS, "official": METRICS, "seven": METRICS})
-    for report in ("official", "seven"):
-        rows = cells(markdown, report)
-        assert list(rows) == ["shallow", "shallow ensemble", "wide", "resnet ensemble"]
+def test_official_reports_have_no_figures_of_the_study():
+    reports = {"study-6": STUDY_MODELS, "official-6": OFFICIAL_MODELS, "official-7": OFFICIAL_MODELS}
+    for report in ("official-6", "official-7"):
+        rows = results(reports, report)
+        assert list(rows) == list(OFFICIAL_MODELS)
         assert all((row[0], row[2]) == ("—", "—") for row in rows.values())
-    assert cells(markdown, "published")["shallow"][2] == "+3.1 ▲"
+    assert results(reports, "study-6")["study-shallow"][2] == "+3.1 ▲"
 
 
-def test_markdown_has_as_many_cells_in_every_row():
-    lines = [line for line in tables.results_markdown({"published": METRICS}).splitlines() if "|" in line]
-    assert len({line.count("|") for line in lines}) == 1
-    assert lines[0].startswith("| report | contender |")
-    assert set(lines[1]) == set("|-: ")
+def test_markdown_rows_have_the_same_number_of_cells():
+    rows = rows_of(tables.results_markdown({"study-6": STUDY_MODELS, "official-6": OFFICIAL_MODELS}))
+    assert {len(row) for row in rows} == {9}
+    assert rows[0][:2] == ["report", "model"]
+    assert {cell.strip("-:") for cell in rows[1]} == {""}
 
 
 @pytest.mark.parametrize(
@@ -82,96 +106,177 @@ def test_markdown_has_as_many_cells_in_every_row():
     [
         (0.637, 0.62, 0.65, "+0.0"),
         (0.6368, 0.62, 0.65, "+0.0"),
-        (0.63, 0.62, 0.637, "−0.7"),
-        (0.63, 0.62, 0.6369, "−0.7 ▼"),
+        (0.63, 0.62, 0.637, "-0.7"),
+        (0.63, 0.62, 0.6369, "-0.7 ▼"),
         (0.645, 0.637, 0.65, "+0.8"),
         (0.645, 0.6371, 0.65, "+0.8 ▲"),
     ],
 )
-def test_delta_is_marked_only_outside_the_interval(accuracy, low, high, expected):
-    markdown = tables.results_markdown({"published": {"shallow_ensemble": contender(accuracy, low, high)}})
-    assert cells(markdown, "published")["shallow ensemble"][2] == expected
+def test_delta_is_marked_outside_the_interval_alone(accuracy, low, high, expected):
+    rows = results({"study-6": {"study-shallow-ensemble": record(accuracy, low, high)}}, "study-6")
+    assert rows["study-shallow-ensemble"][2] == expected
 
 
 def test_terminal_table_shows_the_same_in_80_columns():
-    text = rendered({"published": METRICS, "seven": METRICS}, width=80)
-    titles = [line.strip() for line in text.splitlines() if "test faces" in line]
-    assert titles == ["published, 3,737 test faces", "seven, 3,737 test faces"]
+    reports = {"study-6": STUDY_MODELS, "official-6": OFFICIAL_MODELS}
+    text = render(reports)
+    assert max(map(len, text.splitlines())) <= 80
     assert "…" not in text
-    for name, row in cells(tables.results_markdown({"published": METRICS}), "published").items():
-        line = next(line for line in text.splitlines() if line.startswith((f"{name}  ", f"{name} ≈", f"{name} 6")))
-        assert line.split() == [*name.split(), *" ".join(row[:-1]).split()]
+    titles = [line.strip() for line in text.splitlines() if "test faces" in line]
+    assert titles == ["study-6, 3,737 test faces", "official-6, 3,737 test faces"]
+    shown = [line.split() for line in text.splitlines()]
+    for report in reports:
+        for name, row in results(reports, report).items():
+            assert [name, *" ".join(row[:-1]).split()] in shown  # in one line, uncut
+
+
+def test_terminal_table_without_comparison_hides_the_study():
+    text = render({"study-6": STUDY_MODELS}, comparable=False)
+    assert "Not the study's data and classes" in text
+    assert not set("≈▲▼Δ") & set(text.replace("Δ", "", 1))  # but for the heading
+    assert "62.0" not in text
+
+
+def test_terminal_table_is_drawn_on_ascii_terminals():
+    lines = render({"official-6": OFFICIAL_MODELS}, encoding="ascii").splitlines()
+    assert set(lines[2]) <= set("-+ ")  # a rule
+    assert [line.split()[0] for line in lines[3:8]] == list(OFFICIAL_MODELS)
+
+
+def summary(study=STUDY_MODELS, official=OFFICIAL_MODELS, core_minutes=None):
+    """The rows of the README's table by model, without the marks of bold type."""
+    header, rule, *rows = rows_of(tables.summary_markdown(study, official, core_minutes or {}))
+    assert {len(row) for row in (header, rule, *rows)} == {6}
+    return {row[0].strip("*"): row[1:] for row in rows}
+
+
+def test_summary_has_one_row_per_network():
+    rows = summary()
+    assert list(rows) == [*tables.STUDY, "small-original", "ensemble"]
+    assert rows["shallow"][:3] == ["≈ 62.0", "65.1 (63.6–66.6)", "60.0 (58.5–61.5)"]
+    assert rows["shallow-ensemble"][:3] == ["63.7", "61.0 (59.5–62.5)", "62.0 (60.5–63.5)"]
+    assert rows["wide"][:3] == ["≈ 63.6", "64.0 (62.5–65.5)", "—"]
+    assert rows["small-original"][:3] == ["—", "—", "66.0 (64.5–67.5)"]
+    assert rows["ensemble"][:3] == ["—", "70.0 (68.5–71.5)", "71.2 (69.7–72.7)"]
+
+
+def test_summary_keeps_figures_of_untrained_networks():
+    rows = summary()
+    assert rows["resnet34"] == ["≈ 66.0", "—", "—", "—", "—"]
+    assert rows["wide-ensemble"] == ["65.9", "—", "—", "—", "—"]
+    trained = summary(official=OFFICIAL_MODELS | {"resnet34": record(0.65)})
+    assert trained["resnet34"][:3] == ["≈ 66.0", "—", "65.0 (63.5–66.5)"]
+
+
+def test_summary_shows_size_of_both_protocols():
+    study = {
+        "study-shallow": record(0.6, parameters=675_000),
+        "study-shallow-ensemble": record(0.6, parameters=9_000_000),
+    }
+    official = {"shallow": record(0.6, parameters=676_000), "shallow-ensemble": record(0.6, parameters=3_000_000)}
+    rows = summary(study, official)
+    assert rows["shallow"][3] == "2.7"  # the same to one decimal
+    assert rows["shallow-ensemble"][3] == "36.0 / 12.0"
+
+
+def test_summary_adds_up_core_minutes_of_both_trainings():
+    rows = summary(core_minutes={"study-shallow": 30.4, "shallow": 12, "small-original": 700.6, "unknown": 1})
+    assert rows["shallow"][4] == rows["shallow-ensemble"][4] == "30 + 12"
+    assert rows["small-original"][4] == "701"
+    assert rows["wide"][4] == rows["ensemble"][4] == "—"
 
 
 CARD = {
-    "preprocessing": {"pictures": "framed"},
-    "family": "wide",
+    "title": "a wide convolutional network of 0.5 million parameters",
+    "run": "wide",
     "snapshot": 5500,
     "protocol": "official",
+    "preprocessing": {"crop": "centered"},
+    "views": 2,
     "model": {"file": "model.onnx", "variant": "int8", "bytes": 1_234_567, "sha256": "0123456789abcdef" * 4},
     "variants": {
-        "float32": {"bytes": 4_000_000, "validation_accuracy": 0.6, "accuracy": 0.61234, "largest_difference": 1.2e-6},
-        "int8": {"bytes": 1_234_567, "validation_accuracy": 0.5987, "accuracy": 0.61, "largest_difference": 0.034},
+        "fp32": {"bytes": 4_000_000, "validation_accuracy": 0.6, "accuracy": 0.61234, "max_difference": 1.2e-6},
+        "int8": {"bytes": 1_234_567, "validation_accuracy": 0.5987, "accuracy": 0.61, "max_difference": 0.034},
     },
     "temperature": 1.2345,
-    "uncertain_below": 0.4321,
-    "metrics": contender(0.6123, 0.6, 0.625, recall={"angry": 0.5, "disgust": None}),
+    "confidence_threshold": 0.4321,
+    "metrics": record(0.6123, 0.6, 0.625, recall={"angry": 0.5, "disgust": None}),
 }
 
 
-def test_served_network_is_told_with_its_figures():
-    rows = [line.strip("|").split("|") for line in tables.served_markdown(CARD).splitlines() if line]
-    told = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
-    assert told["network"] == ["wide, snapshot 5,500, protocol `official`"]
-    assert told["file"] == ["`model.onnx`, int8, 1,234,567 bytes, sha256 `0123456789abcdef…`"]
-    assert told["it sees"] == ["framed faces"]
-    assert told["accuracy"] == ["61.2 % (95 % interval 60.0–62.5) on 3,737 test faces"]
-    assert told["macro-F1"] == ["58.7 %"]
-    assert told["expected calibration error"] == ["4.3 %, temperature 1.23"]
-    assert told["shown as uncertain"] == ["answers below 43.2 %"]
-    assert (told["angry"], told["disgust"]) == (["50.0 %"], ["—"])
-    assert told["float32"] == ["4,000,000", "60.00 %", "61.23 %", "1.2e-06"]
-    assert told["int8"] == ["1,234,567", "59.87 %", "61.00 %", "3.4e-02"]
+def test_served_model_is_described_with_its_figures():
+    rows = {row[0]: row[1:] for row in rows_of(tables.served_markdown(CARD))}
+    assert rows["network"] == ["a wide convolutional network of 0.5 million parameters: run `wide`, snapshot 5,500"]
+    assert rows["input"] == ["centered faces; number of views averaged: 2"]
+    assert rows["file"] == ["`model.onnx`, int8, 1,234,567 bytes, sha256 `0123456789abcdef…`"]
+    assert rows["accuracy"] == ["61.2 (60.0–62.5), with its 95% interval, on 3,737 test faces"]
+    assert rows["macro-F1"] == ["58.7%"]
+    assert rows["expected calibration error"] == ["4.3%, temperature 1.23"]
+    assert rows["shown as uncertain"] == ["confidence below 43.2%"]
+    assert (rows["angry"], rows["disgust"]) == (["50.0%"], ["—"])
+    assert rows["fp32"] == ["4,000,000", "60.00%", "61.23%", "1.2e-06"]
+    assert rows["int8"] == ["1,234,567", "59.87%", "61.00%", "3.4e-02"]
 
 
-DOCUMENT = f"# Results\n\n{tables.BEGIN}\nold\n{tables.END}\n\nMore.\n"
+def test_served_model_has_three_separate_tables():
+    blocks = [block.splitlines() for block in tables.served_markdown(CARD).strip().split("\n\n")]
+    assert [len(rows_of("\n".join(block))[0]) for block in blocks] == [2, 2, 5]
+    for block in blocks:
+        assert len({line.count("|") for line in block}) == 1
 
 
-def test_replacing_keeps_the_rest_and_repeats_itself(tmp_path):
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+DOCUMENT = f"# Results\n\n{BEGIN}\nold\n{END}\n\nMore.\n"
+
+
+def test_replacing_a_block_keeps_the_rest(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(DOCUMENT, encoding="utf-8")
-    table = tables.results_markdown({"published": METRICS})
-    tables.replace_results(path, table)
+    table = tables.results_markdown({"study-6": STUDY_MODELS})
+    tables.replace_block(path, "results", table)
     first = path.read_bytes()
-    assert first.decode() == f"# Results\n\n{tables.BEGIN}\n\n{table.strip()}\n\n{tables.END}\n\nMore.\n"
-    tables.replace_results(path, table)
+    assert first.decode() == f"# Results\n\n{BEGIN}\n\n{table.strip()}\n\n{END}\n\nMore.\n"
+    tables.replace_block(path, "results", table)
     assert path.read_bytes() == first
+
+
+def test_replaces_the_named_block_alone(tmp_path):
+    path = tmp_path / "README.md"
+    other = DOCUMENT.replace("results", "served")
+    path.write_text(DOCUMENT + other, encoding="utf-8")
+    tables.replace_block(path, "results", "new")
+    assert path.read_text(encoding="utf-8") == DOCUMENT.replace("\nold\n", "\n\nnew\n\n") + other
+    tables.replace_block(path, "served", "newer")
+    assert path.read_text(encoding="utf-8").count("new") == 2
 
 
 @pytest.mark.parametrize(
     "document",
     [
         "nothing",
-        f"{tables.BEGIN} only",
-        f"only {tables.END}",
-        f"{tables.END} {tables.BEGIN}",
+        f"{BEGIN} only",
+        f"only {END}",
+        f"{END} {BEGIN}",
         DOCUMENT + DOCUMENT,
-        DOCUMENT + tables.END,
-        tables.END + DOCUMENT,
-        tables.BEGIN + DOCUMENT,
+        DOCUMENT + END,
+        END + DOCUMENT,
+        BEGIN + DOCUMENT,
+        DOCUMENT.replace("results", "served"),
     ],
 )
-def test_missing_marks_are_refused(document, tmp_path):
+def test_rejects_document_without_both_marks_once(document, tmp_path):
     path = tmp_path / "README.md"
     path.write_text(document, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"README\.md must hold the line <!-- results:begin --> once"):
-        tables.replace_results(path, "table")
+    with pytest.raises(
+        UserError, match=rf"README\.md must have the line {BEGIN} once, followed by the line {END} once"
+    ):
+        tables.replace_block(path, "results", "table")
     assert path.read_text(encoding="utf-8") == document
 
 
-def test_missing_document_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"absent\.md"):
-        tables.replace_results(tmp_path / "absent.md", "table")
+def test_rejects_missing_document(tmp_path):
+    with pytest.raises(UserError, match=r"absent\.md is missing"):
+        tables.replace_block(tmp_path / "absent.md", "results", "table")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +289,6 @@ def test_missing_document_is_named(tmp_path):
         ({}, NAMES, False),
     ],
 )
-def test_only_fer2013_without_disgust_is_compared_with_the_study(change, classes, expected):
-    download = load_params(Path(__file__).parent.parent / "params.yaml").download.model_copy(update=change)
+def test_compares_fer2013_without_disgust_alone(change, classes, expected):
+    download = load_params(ROOT / "params.yaml").download.model_copy(update=change)
     assert tables.is_comparable(download, classes) is expected

@@ -1,4 +1,4 @@
-"""The card: it leads back to where a network comes from, and what it says of the input is what cropping does."""
+"""The card: where a model comes from, and an input that cropping reproduces."""
 
 import hashlib
 import json
@@ -8,20 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facial_expression.card import Answering, Variant, describe_preprocessing, make_card
-from facial_expression.cropping import make_cropper
-from facial_expression.facetable import FaceTable, write_face_table
-from facial_expression.mean_shape import load_mean_shape
+from facial_expression.data.face_table import FaceTable, write_face_table
+from facial_expression.export.card import Inference, Origin, Variant, describe_preprocessing, make_card
+from facial_expression.faces.crops import make_cropper
+from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.params import load_params
 
 CLASSES = ("angry", "happy")
 RECIPE = {"seed": 3, "iterations": 400}
+NETWORK = {"module": "shallow"}
 VARIANTS = {"fp32": Variant(400, "aa", 0.5, 0.6, 1e-6), "int8": Variant(100, "bb", 0.499, 0.61, 0.02)}
 
 
 @pytest.fixture(scope="module")
 def align():
-    params = load_params(Path(__file__).parents[1] / "params.yaml")
+    params = load_params(Path(__file__).parents[2] / "params.yaml")
     return params.align.model_copy(update={"margin": 0.1, "border": "replicate"})
 
 
@@ -33,43 +34,80 @@ def data(tmp_path):
     return {name: tmp_path / "filtered" / name for name in ("images.npy", "faces.csv")}
 
 
-def test_card_says_which_network_it_is_and_where_it_comes_from(align, data):
-    description = {"classes": [*CLASSES, "fear"], "protocol": "official", "recipe": RECIPE, "runtime": {"device": "x"}}
-    network = {"family": "shallow", "snapshot": 400, **description}
-    answering, preprocessing = Answering(True, 1.25, 0.4), describe_preprocessing("aligned", align, load_mean_shape())
-    card = make_card("int8", VARIANTS, CLASSES, network, answering, {"accuracy": 0.6}, preprocessing, data)
-    assert card == json.loads(json.dumps(card))
-    assert (card["family"], card["snapshot"], card["protocol"]) == ("shallow", 400, "official")
+@pytest.fixture
+def card(align, data):
+    description = {
+        "classes": [*CLASSES, "fear"],
+        "protocol": "official",
+        "network": NETWORK,
+        "recipe": RECIPE,
+        "runtime": {"device": "x"},
+    }
+    origin = Origin("a shallow network", "shallow", 400, description)
+    inference = Inference(views=2, temperature=1.25, confidence_threshold=0.4)
+    preprocessing = describe_preprocessing("aligned", align, load_mean_shape())
+    return make_card("int8", VARIANTS, CLASSES, origin, inference, {"accuracy": 0.6}, preprocessing, data)
+
+
+def test_card_is_plain_json(card):
+    assert card == json.loads(json.dumps(card, allow_nan=False))
+
+
+def test_card_names_network_classes_and_inference(card):
+    assert (card["title"], card["run"], card["snapshot"]) == ("a shallow network", "shallow", 400)
+    assert (card["protocol"], card["network"], card["runtime"]) == ("official", NETWORK, {"device": "x"})
     assert (card["classes"], card["trained_classes"]) == (list(CLASSES), [*CLASSES, "fear"])
-    assert (card["flip"], card["temperature"], card["uncertain_below"]) == (True, 1.25, 0.4)
-    assert (card["model"]["file"], card["model"]["variant"]) == ("model.onnx", "int8")
-    assert (card["model"]["bytes"], card["model"]["sha256"]) == (100, "bb")
+    assert (card["views"], card["temperature"], card["confidence_threshold"]) == (2, 1.25, 0.4)
+    assert card["metrics"] == {"accuracy": 0.6}
+
+
+def test_card_describes_the_served_file_and_all_variants(card):
+    assert card["model"] == {
+        "file": "model.onnx",
+        "variant": "int8",
+        "bytes": 100,
+        "sha256": "bb",
+        "validation_accuracy": 0.499,
+        "accuracy": 0.61,
+        "max_difference": 0.02,
+    }
+    assert list(card["variants"]) == ["fp32", "int8"]
+    assert card["variants"]["int8"] == {key: card["model"][key] for key in card["variants"]["int8"]}
     assert card["variants"]["fp32"]["validation_accuracy"] == 0.5
+
+
+def test_card_hashes_recipe_and_data(card, data):
     assert card["recipe"] == RECIPE
     reordered = json.dumps(dict(sorted(RECIPE.items())))
     assert card["recipe_sha256"] == hashlib.sha256(reordered.encode()).hexdigest()
-    for name, path in data.items():
-        assert card["data"][name]["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    hashes = {name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for name, path in data.items()}
+    assert card["data"] == hashes
 
 
 @pytest.mark.parametrize(
-    ("pictures", "settings"), [("aligned", {"landmark_set", "size", "margin", "border"}), ("framed", {"size"})]
+    ("crop", "settings"), [("aligned", {"landmark_set", "size", "margin", "border"}), ("centered", {"size"})]
 )
-def test_preprocessing_describes_the_input(align, pictures, settings):
-    preprocessing = describe_preprocessing(pictures, align, load_mean_shape())
+def test_preprocessing_describes_the_input(align, crop, settings):
+    preprocessing = describe_preprocessing(crop, align, load_mean_shape())
     shape = {"shape": ["faces", 48, 48, 1], "dtype": "float32"}
     assert preprocessing["input"] == {"name": "pixels", "gray_levels": [0, 255], **shape}
-    assert (preprocessing["pictures"], preprocessing["border"]) == (pictures, "replicate")
+    assert (preprocessing["crop"], preprocessing["border"]) == (crop, "replicate")
     settings = settings | {"passes", "landmark_enlargement"}
-    assert set(preprocessing) == settings | {"border", "input", "pictures", "landmarks", "template"}
+    assert set(preprocessing) == settings | {"border", "input", "crop", "landmarks", "template"}
     assert {key: preprocessing[key] for key in settings} == align.model_dump(include=settings)
 
 
-@pytest.mark.parametrize("pictures", ["aligned", "framed"])
-def test_landmarks_on_the_cards_template_stay_where_they_are(align, pictures):
-    preprocessing = describe_preprocessing(pictures, align, load_mean_shape())
+def test_centered_crops_replicate_borders_whatever_is_set(align):
+    black = align.model_copy(update={"border": "black"})
+    assert describe_preprocessing("centered", black, load_mean_shape())["border"] == "replicate"
+    assert describe_preprocessing("aligned", black, load_mean_shape())["border"] == "black"
+
+
+@pytest.mark.parametrize("crop", ["aligned", "centered"])
+def test_crop_keeps_landmarks_that_lie_on_the_template(align, crop):
+    preprocessing = describe_preprocessing(crop, align, load_mean_shape())
     generator = np.random.default_rng(0)
     landmarks, face = generator.uniform(0, 48, (68, 2)), generator.integers(0, 256, (48, 48), dtype=np.uint8)
     landmarks[preprocessing["landmarks"]] = np.multiply(preprocessing["size"], preprocessing["template"])
-    crop = make_cropper(pictures, preprocessing, load_mean_shape()).crop(face, landmarks)
-    np.testing.assert_allclose(crop.astype(int), face, atol=1)
+    cropped = make_cropper(crop, json.loads(json.dumps(preprocessing)), load_mean_shape()).crop(face, landmarks)
+    np.testing.assert_allclose(cropped.astype(int), face, atol=1)

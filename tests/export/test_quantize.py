@@ -1,23 +1,26 @@
-"""Smaller files: how much smaller, how far off, and which of them is served."""
+"""Variants: how much smaller, how far off, and which one is served."""
 
 import numpy as np
 import onnx
 import pytest
-from test_exporting import BUILDS, CLASSES, build, drawn_faces, random_faces, run
 
-from facial_expression import compaction, snapshots
-from facial_expression.card import Variant, sha256
-from facial_expression.facetable import LabelledImages
+from facial_expression.data.face_table import LabeledImages
+from facial_expression.export import quantize
+from facial_expression.export.card import Variant
+from facial_expression.files import sha256
+from facial_expression.training import snapshots
+from helpers.networks import random_faces
+from helpers.onnx_networks import CLASSES, NETWORKS, build_example, draw_faces, run_onnx
 
 
-@pytest.fixture(scope="module", params=BUILDS)
+@pytest.fixture(scope="module", params=NETWORKS)
 def written(request, tmp_path_factory):
-    network, directory = build(request.param), tmp_path_factory.mktemp(request.param)
-    compaction.write_variants(network, directory, 17, drawn_faces(60), random_faces(5))
+    network, directory = build_example(request.param), tmp_path_factory.mktemp(request.param)
+    quantize.write_variants(network, directory, 17, draw_faces(60), random_faces(5, 48))
     return network, directory
 
 
-def test_files_are_a_half_and_a_quarter(written):
+def test_files_have_half_and_a_quarter_of_the_size(written):
     _, directory = written
     sizes = {name: (directory / f"{name}.onnx").stat().st_size for name in ("fp32", "fp16", "int8")}
     assert sizes["fp16"] < 0.55 * sizes["fp32"]
@@ -25,52 +28,51 @@ def test_files_are_a_half_and_a_quarter(written):
 
 
 @pytest.mark.parametrize(("name", "tolerance"), [("fp16", 1e-3), ("int8", 0.05)])
-def test_answers_are_close_but_not_the_same(written, name, tolerance):
+def test_probabilities_are_close_but_not_equal(written, name, tolerance):
     network, directory = written
-    images = drawn_faces(40)
-    difference = np.abs(run(directory / f"{name}.onnx", images) - snapshots.predict(network, images)).mean()
+    images = draw_faces(40)
+    difference = np.abs(run_onnx(directory / f"{name}.onnx", images) - snapshots.predict(network, images)).mean()
     assert 1e-6 < difference < tolerance
 
 
-def test_interface_is_that_of_the_largest(written):
+def test_variants_have_the_same_interface(written):
     _, directory = written
     for name in ("fp16", "int8"):
         model = onnx.load(directory / f"{name}.onnx")
         onnx.checker.check_model(model, full_check=True)
-        assert run(directory / f"{name}.onnx", drawn_faces(3)).shape == (3, len(CLASSES))
+        assert run_onnx(directory / f"{name}.onnx", draw_faces(3)).shape == (3, len(CLASSES))
 
 
-def test_same_bytes_again(written, tmp_path):
+def test_writes_the_same_bytes_again(written, tmp_path):
     network, directory = written
-    compaction.write_variants(network, tmp_path, 17, drawn_faces(60), random_faces(5))
+    quantize.write_variants(network, tmp_path, 17, draw_faces(60), random_faces(5, 48))
     for path in directory.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_calibration_faces_matter(written, tmp_path):
+def test_calibration_faces_set_the_ranges(written, tmp_path):
     _, directory = written
-    compaction.quantize(directory / "fp32.onnx", tmp_path / "int8.onnx", np.zeros((10, 48, 48), np.uint8))
+    quantize.quantize(directory / "fp32.onnx", tmp_path / "int8.onnx", np.zeros((10, 48, 48), np.uint8))
     assert (tmp_path / "int8.onnx").read_bytes() != (directory / "int8.onnx").read_bytes()
 
 
-def test_worth_is_measured_on_the_files(written):
+@pytest.mark.parametrize("views", [1, 2])
+def test_accuracy_is_measured_on_the_files(written, views):
     network, directory = written
-    images = drawn_faces(30)
-    both = (snapshots.predict(network, images) + snapshots.predict(network, images[:, :, ::-1])) / 2
-    right = LabelledImages(images, both.argmax(axis=1), np.arange(30))
-    wrong = LabelledImages(images, (right.labels + 1) % len(CLASSES), np.arange(30))
-    variants = compaction.measure_variants(network, directory, right, wrong, flip=True)
+    images = draw_faces(30)
+    predicted = [snapshots.predict(network, view) for view in (images, images[:, :, ::-1])[:views]]
+    right = LabeledImages(images, np.mean(predicted, axis=0).argmax(axis=1), np.arange(30))
+    wrong = LabeledImages(images, (right.labels + 1) % len(CLASSES), np.arange(30))
+    variants = quantize.measure_variants(network, directory, right, wrong, views)
     assert list(variants) == ["fp32", "fp16", "int8"]
     assert (variants["fp32"].validation_accuracy, variants["fp32"].accuracy) == (1, 0)
-    assert variants["fp32"].largest_difference < variants["fp16"].largest_difference < 0.01
+    assert variants["fp32"].max_difference < variants["fp16"].max_difference < 0.01
     for name, variant in variants.items():
-        assert (variant.bytes, variant.sha256) == (
-            (directory / f"{name}.onnx").stat().st_size,
-            sha256(directory / f"{name}.onnx"),
-        )
+        path = directory / f"{name}.onnx"
+        assert (variant.bytes, variant.sha256) == (path.stat().st_size, sha256(path))
 
 
-def variants(**accuracies):
+def make_variants(**accuracies):
     sizes = {"fp32": 400, "fp16": 200, "int8": 100}
     return {name: Variant(sizes[name], "", accuracy, 0.9, 0.0) for name, accuracy in accuracies.items()}
 
@@ -85,5 +87,5 @@ def variants(**accuracies):
         ({"fp32": 0.6, "fp16": 0.59, "int8": 0.61}, "int8"),
     ],
 )
-def test_smallest_file_that_loses_little_is_served(accuracies, served):
-    assert compaction.choose_variant(variants(**accuracies), 0.003) == served
+def test_serves_the_smallest_variant_that_is_accurate(accuracies, served):
+    assert quantize.choose_variant(make_variants(**accuracies), 0.003) == served

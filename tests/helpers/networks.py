@@ -1,7 +1,6 @@
 """Networks for tests, built in the runtime of the test process."""
 
 import os
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,8 +8,7 @@ import numpy as np
 from facial_expression.networks import available, build_network
 from facial_expression.params import Network, Runtime, load_params
 from facial_expression.training import runtime
-
-ROOT = Path(__file__).parents[2]
+from helpers.project import ROOT
 
 
 def this_runtime(**changes) -> Runtime:

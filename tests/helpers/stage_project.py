@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from helpers.project import ROOT, environment
 from ruamel.yaml import YAML
 
 from facial_expression.data.face_table import FaceTable, write_face_table
 from facial_expression.data.splits import PARTS
 from facial_expression.emotions import NAMES
+from helpers.project import ROOT, environment
 
 
 def write_params(directory: Path, runs: dict[str, dict]) -> None:
@@ -40,6 +40,6 @@ def write_faces(directory: Path, images: np.ndarray) -> pd.DataFrame:
 
 def run_stage(directory: Path, *words: str, **variables: str) -> subprocess.CompletedProcess:
     """Run ``python -m stages.<words>`` without any variable of Keras or TensorFlow."""
-    variables = {"PYTHONPATH": str(ROOT), **variables}
+    variables = {"PYTHONPATH": str(ROOT), "COLUMNS": "80", **variables}
     command = [sys.executable, "-m", f"stages.{words[0]}", *words[1:]]
     return subprocess.run(command, cwd=directory, env=environment() | variables, capture_output=True, text=True)

@@ -16,12 +16,13 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.networks import ROOT, random_faces, this_runtime
 
 from facial_expression.data.face_table import LabeledImages
 from facial_expression.networks import wide
 from facial_expression.params import Augmentation, Recipe
 from facial_expression.training import checkpoint, loop, runtime, snapshots
+from helpers.networks import random_faces, this_runtime
+from helpers.project import ROOT
 
 SIZE = 24
 CLASSES = ("angry", "fear", "happy", "sad", "surprise", "neutral")

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.project import dvc, environment, git, try_dvc
 from ruamel.yaml import YAML
 
 from facial_expression.data.face_table import read_face_table
@@ -20,6 +19,7 @@ from facial_expression.evaluation.predictions import read_predictions
 from facial_expression.params import load_params
 from facial_expression.recognizer import Recognizer
 from facial_expression.training import snapshots
+from helpers.project import dvc, environment, git, try_dvc
 from tools.demo import commit, make_copy
 
 ROOT = Path(__file__).parents[2]

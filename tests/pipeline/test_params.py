@@ -4,12 +4,12 @@ import json
 import re
 
 import pytest
-from helpers.project import ROOT
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from facial_expression.emotions import NAMES
 from facial_expression.params import STAGES, Params, ParamsError, Recipe, load_params
+from helpers.project import ROOT
 
 COMMITTED = ROOT / "params.yaml"
 CONTENT = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
@@ -140,7 +140,8 @@ def test_parameters_are_immutable():
             {"module": "wid"},
             "runs.wide.wide.network: module must be one of resnet, shallow, wide, not 'wid'",
         ),
-        ("export__report", "official", "export.report: must be one of study-6, official-6, official-7, not 'official'"),
+        ("export__report", "official", "export.report: must be one of official-6, official-7, not 'official'"),
+        ("export__report", "study-6", "export.report: must be one of official-6, official-7, not 'study-6'"),
         ("runs__wide__shallow", RUN, "runs.wide.shallow: there is another run of this name"),
         ("runs__wide__ensemble", RUN, "runs.wide.ensemble: the name of a run must not end in ensemble"),
         ("runs__wide__my-ensemble", RUN, "runs.wide.my-ensemble: the name of a run must not end in ensemble"),

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+
 from helpers.project import ROOT, dvc, git, try_dvc
 
 

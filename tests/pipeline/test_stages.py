@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.project import ROOT, dvc, environment
 from ruamel.yaml import YAML
 
 from facial_expression.data.face_table import FaceTable, write_face_table
 from facial_expression.errors import UserError
 from facial_expression.params import STAGES, load_params
+from helpers.project import ROOT, dvc, environment
 from stages._stage import read_input, run_stage
 
 PARAMS = load_params(ROOT / "params.yaml")

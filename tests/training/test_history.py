@@ -1,11 +1,11 @@
-"""Histories: the best moment, and the latest of several."""
+"""The best validation of a training."""
 
 import json
 
 import pandas as pd
 import pytest
 
-from facial_expression.histories import best_validation
+from facial_expression.training.history import best_validation
 
 
 def history(*accuracies):
@@ -13,18 +13,15 @@ def history(*accuracies):
     return pd.DataFrame(rows | {"validation_loss": [1 / 3] * len(accuracies), "validation_accuracy": accuracies})
 
 
-def test_best_moment_is_the_latest_among_equals():
-    best = best_validation(history(0.5, 0.6, 0.55, 0.6, 0.4))
-    assert best == {
-        "validation_accuracy": 0.6,
-        "validation_loss": 0.333333,
-        "accuracy": 0.75,
-        "iteration": 400,
-        "iterations": 500,
-    }
-    assert json.loads(json.dumps(best)) == best
+def test_returns_the_latest_of_equal_accuracies():
+    assert best_validation(history(0.5, 0.6, 0.55, 0.6, 0.4)) == {"validation_accuracy": 0.6, "iteration": 400}
 
 
-def test_no_row_is_an_error():
-    with pytest.raises(ValueError, match="the history has no row"):
+def test_result_fits_into_json():
+    best = best_validation(history(0.25, 1 / 3))
+    assert json.loads(json.dumps(best)) == best == {"validation_accuracy": 0.333333, "iteration": 200}
+
+
+def test_rejects_an_empty_history():
+    with pytest.raises(ValueError, match="the history is empty: train for at least `validate_every` iterations"):
         best_validation(history())

@@ -1,10 +1,9 @@
-"""The runtime: what it refuses, with the words that help, and what it makes deterministic."""
+"""The numerical runtime: what ``configure`` sets, what it rejects, and how ``describe`` names it."""
 
 import json
 import os
 import platform
 import random
-import re
 import subprocess
 import sys
 import types
@@ -14,104 +13,175 @@ import keras
 import numpy as np
 import pytest
 
-from facial_expression import runtime
-from facial_expression.params import Runtime
+from facial_expression.errors import UserError
+from facial_expression.training import runtime
+from helpers.networks import this_runtime
+from helpers.project import ROOT
+
+VARIABLES = ("KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS", "TF_CPP_MIN_LOG_LEVEL")
+OTHER_ONEDNN = 1 - int(os.environ["TF_ENABLE_ONEDNN_OPTS"])
+OTHER_BACKENDS = sorted({"tensorflow", "jax", "torch"} - {keras.backend.backend()})
 
 
-def wanted(**values):
-    """The runtime of this process, with other values where given."""
-    here = {"backend": keras.backend.backend(), "onednn": int(os.environ["TF_ENABLE_ONEDNN_OPTS"])}
-    return Runtime(**here | {"threads": 0, "workers": 1} | values)
+# In a process that has not imported Keras
 
 
-def other_onednn():
-    return 1 - int(os.environ["TF_ENABLE_ONEDNN_OPTS"])
+def run_script(home, script, **environment):
+    """Run a script like a stage from a terminal: without the variables of the tests and with an empty home."""
+    inherited = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "KERAS_HOME")}
+    environment = inherited | {"PYTHONPATH": str(ROOT), "HOME": str(home)} | environment
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=home, env=environment, capture_output=True, text=True, check=False
+    )
 
 
-def test_environment_that_fits_is_accepted():
-    runtime.prepare(wanted(), 1)
+def configure(**changes):
+    """The first lines of a script, which configure a runtime."""
+    changes = {"backend": "tensorflow"} | changes
+    return (
+        "import sys\n"
+        "from facial_expression.params import Runtime\n"
+        "from facial_expression.training import runtime\n"
+        "assert 'keras' not in sys.modules\n"
+        f"runtime.configure(Runtime(**{this_runtime(**changes).model_dump()!r}), 1)\n"
+    )
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_other_backend_is_refused_with_the_words_to_use(backend):
-    if backend == keras.backend.backend():
-        pytest.skip(f"{backend} runs these tests")
-    words = f"KERAS_BACKEND={backend} TF_ENABLE_ONEDNN_OPTS={os.environ['TF_ENABLE_ONEDNN_OPTS']}"
-    with pytest.raises(RuntimeError, match=f"params.yaml .* run `dvc repro`, or put `{words}` before the command"):
-        runtime.prepare(wanted(backend=backend), 1)
+TRAINING = """
+import numpy as np
+from facial_expression.data.face_table import LabeledImages
+from facial_expression.networks import build_network
+from facial_expression.params import Recipe
+from facial_expression.training.loop import train
+
+random = np.random.default_rng(0)
+images = random.integers(0, 256, (20, 16, 16), dtype=np.uint8)
+faces = LabeledImages(images, random.integers(0, 2, 20), np.arange(20))
+recipe = Recipe(
+    iterations=2, snapshot_every=1, validate_every=1, batch_size=10, optimizer="adam", learning_rate=1e-3,
+    moving_average=0.9,
+)
+arguments = {"filters": (2, 2), "blocks": (1, 1), "preactivation": True}
+train(build_network("resnet", 2, 16, **arguments), recipe, ("happy", "sad"), faces, faces, "model", "workspace")
+"""
 
 
-def test_other_onednn_is_refused_with_the_words_to_use():
-    words = f"KERAS_BACKEND={keras.backend.backend()} TF_ENABLE_ONEDNN_OPTS={other_onednn()}"
-    with pytest.raises(RuntimeError, match=f"`{words}`"):
-        runtime.prepare(wanted(onednn=other_onednn()), 1)
+def test_training_script_prints_its_progress_only(tmp_path):
+    ended = run_script(tmp_path, configure() + TRAINING)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == ""
+    lines = [line for line in ended.stderr.replace("\r", "\n").split("\n") if line.strip()]
+    assert lines
+    assert [line for line in lines if "%|" not in line] == []  # a progress bar, no TensorFlow, absl or Python warning
+    assert (tmp_path / "model" / "000002.weights.h5").exists()
 
 
-@pytest.mark.parametrize("name", ["KERAS_BACKEND", "TF_ENABLE_ONEDNN_OPTS"])
-def test_unset_variable_is_refused_for_keras_would_choose_by_itself(monkeypatch, name):
-    asked = wanted()
+def test_params_choose_the_backend_without_variables(tmp_path):
+    (tmp_path / ".keras").mkdir()
+    (tmp_path / ".keras" / "keras.json").write_text(json.dumps({"backend": "numpy"}))
+    ended = run_script(tmp_path, configure() + "import keras\nprint(keras.backend.backend())")
+    assert (ended.returncode, ended.stdout) == (0, "tensorflow\n"), ended.stderr
+
+
+def test_params_take_precedence_over_variables(tmp_path):
+    script = f"{configure(onednn=1)}import os, keras\nprint(keras.backend.backend(), os.environ[{VARIABLES[1]!r}])"
+    ended = run_script(tmp_path, script, KERAS_BACKEND="numpy", TF_ENABLE_ONEDNN_OPTS="0")
+    assert (ended.returncode, ended.stdout) == (0, "tensorflow 1\n"), ended.stderr
+
+
+def test_sets_threads_and_determinism(tmp_path):
+    script = (
+        f"{configure(threads=3)}"
+        "import tensorflow\n"
+        "from tensorflow.python.framework import config\n"
+        "print(tensorflow.config.threading.get_intra_op_parallelism_threads(), config.is_op_determinism_enabled())"
+    )
+    ended = run_script(tmp_path, script)
+    assert (ended.returncode, ended.stdout) == (0, "3 True\n"), ended.stderr
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_missing_backend_is_a_user_error(tmp_path, backend):
+    (tmp_path / f"{backend}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{backend}'\")")
+    ended = run_script(tmp_path, configure(backend=backend))
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"{UserError.__module__}.UserError: runtime.backend is {backend}, which is not installed "
+        f"(No module named '{backend}'): install it or choose another backend"
+    )
+
+
+# In this process, which has imported Keras
+
+
+def test_accepts_the_runtime_that_keras_started_with():
+    runtime.configure(this_runtime(), 1)
+
+
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
+def test_rejects_other_backend_once_keras_is_imported(backend):
+    with pytest.raises(RuntimeError, match=f"Keras was imported before .*'KERAS_BACKEND': '{backend}'"):
+        runtime.configure(this_runtime(backend=backend), 1)
+
+
+def test_rejects_other_onednn_once_keras_is_imported():
+    with pytest.raises(RuntimeError, match=f"Keras was imported before .*'TF_ENABLE_ONEDNN_OPTS': '{OTHER_ONEDNN}'"):
+        runtime.configure(this_runtime(onednn=OTHER_ONEDNN), 1)
+
+
+@pytest.mark.parametrize("name", VARIABLES[:2])
+def test_rejects_unset_variable_once_keras_is_imported(monkeypatch, name):
+    here = this_runtime()
     monkeypatch.delenv(name)
     with pytest.raises(RuntimeError, match=name):
-        runtime.prepare(asked, 1)
+        runtime.configure(here, 1)
 
 
-def test_environment_changed_after_keras_was_imported_does_not_deceive(monkeypatch):
-    other = "jax" if keras.backend.backend() != "jax" else "torch"
-    monkeypatch.setenv("KERAS_BACKEND", other)
-    with pytest.raises(RuntimeError, match=f"KERAS_BACKEND={other}"):
-        runtime.prepare(wanted(backend=other), 1)
+@pytest.mark.parametrize("backend", OTHER_BACKENDS)
+def test_rejects_variable_changed_after_keras_was_imported(monkeypatch, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(RuntimeError, match=f"Keras was imported before .*'{backend}'"):
+        runtime.configure(this_runtime(backend=backend), 1)
 
 
-def test_refusal_leaves_the_seed_alone():
+def test_rejection_leaves_seed_and_environment_alone():
     np.random.seed(5)  # noqa: NPY002
-    before = np.random.get_state()[1].tolist()  # noqa: NPY002
+    before = np.random.get_state()[1].tolist(), dict(os.environ)  # noqa: NPY002
     with pytest.raises(RuntimeError):
-        runtime.prepare(wanted(onednn=other_onednn()), 1)
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
-
-
-def draw():
-    return random.random(), float(np.random.random()), float(keras.random.normal((1,))[0])  # noqa: NPY002
+        runtime.configure(this_runtime(onednn=OTHER_ONEDNN), 1)
+    assert (np.random.get_state()[1].tolist(), dict(os.environ)) == before  # noqa: NPY002
 
 
 def test_seed_is_that_of_python_numpy_and_keras():
     draws = []
     for seed in (4, 4, 5):
-        runtime.prepare(wanted(), seed)
-        draws.append(draw())
+        runtime.configure(this_runtime(), seed)
+        draws.append((random.random(), float(np.random.random()), float(keras.random.normal((1,))[0])))  # noqa: NPY002
     assert draws[0] == draws[1]
     assert all(one != other for one, other in zip(draws[0], draws[2], strict=True))
 
 
-def test_words_of_the_refusal_help_and_threads_are_set():
-    with pytest.raises(RuntimeError) as refused:
-        runtime.prepare(wanted(onednn=other_onednn()), 1)
-    words = re.search(r"put `(.*?)` before the command", str(refused.value)).group(1)
-    asked = wanted(onednn=other_onednn(), threads=3).model_dump()
-    code = (
-        "import tensorflow\n"
-        "from facial_expression import params, runtime\n"
-        f"runtime.prepare(params.Runtime(**{asked!r}), 1)\n"
-        "from tensorflow.python.framework import config\n"
-        "print(tensorflow.config.threading.get_intra_op_parallelism_threads(), config.is_op_determinism_enabled())"
-    )
-    environment = os.environ | dict(word.split("=") for word in words.split())
-    environment["PYTHONPATH"] = str(Path(__file__).parents[1])
-    helped = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
-    assert helped.stdout.split() == ["3", "True"], helped.stderr
+def test_stderr_works_after_configuring(capfd):
+    runtime.configure(this_runtime(), 1)
+    os.write(2, b"from C\n")
+    print("from Python", file=sys.stderr)
+    assert capfd.readouterr().err == "from C\nfrom Python\n"
+
+
+# Descriptions
 
 
 def test_description_names_backend_and_versions():
-    described = runtime.describe(wanted())
+    described = runtime.describe(this_runtime())
+    assert list(described) == ["backend", "backend_version", "keras_version", "device", "onednn", "threads"]
     assert described["backend"] == keras.backend.backend()
     assert described["keras_version"] == keras.__version__
-    assert list(described) == ["backend", "backend_version", "keras_version", "device", "onednn", "threads"]
     assert described["backend_version"] == sys.modules[described["backend"]].__version__
 
 
-def test_description_says_how_the_runtime_was_set():
-    described = runtime.describe(wanted(onednn=other_onednn(), threads=3))
-    assert (described["onednn"], described["threads"]) == (other_onednn(), 3)
+def test_description_repeats_onednn_and_threads():
+    described = runtime.describe(this_runtime(onednn=OTHER_ONEDNN, threads=3))
+    assert (described["onednn"], described["threads"]) == (OTHER_ONEDNN, 3)
     assert json.loads(json.dumps(described)) == described
 
 
@@ -137,21 +207,21 @@ class Backend(types.SimpleNamespace):
         return cls(__version__="1.2", devices=lambda: found)
 
 
-def described_on(monkeypatch, backend, *gpus):
-    fake = types.SimpleNamespace(import_module=lambda name: getattr(Backend, name)(*gpus))
-    monkeypatch.setattr(runtime, "importlib", fake)
-    return runtime.describe(wanted(backend=backend))
+def describe_on(monkeypatch, backend, *gpus):
+    importlib = types.SimpleNamespace(import_module=lambda name: getattr(Backend, name)(*gpus))
+    monkeypatch.setattr(runtime, "importlib", importlib)
+    return runtime.describe(this_runtime(backend=backend))
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_device_is_the_first_gpu_where_there_is_one(monkeypatch, backend):
-    described = described_on(monkeypatch, backend, "Fast 9000", "Slow 1")
+def test_device_is_the_first_gpu_if_there_is_one(monkeypatch, backend):
+    described = describe_on(monkeypatch, backend, "Fast 9000", "Slow 1")
     assert (described["backend"], described["backend_version"], described["device"]) == (backend, "1.2", "Fast 9000")
-    assert described_on(monkeypatch, backend)["device"].split()[0] == platform.machine()
+    assert describe_on(monkeypatch, backend)["device"].split()[0] == platform.machine()
 
 
-def test_gpu_without_a_name_is_a_gpu(monkeypatch):
-    assert described_on(monkeypatch, "tensorflow", None)["device"] == "GPU"
+def test_gpu_without_a_name_is_called_gpu(monkeypatch):
+    assert describe_on(monkeypatch, "tensorflow", None)["device"] == "GPU"
 
 
 @pytest.mark.parametrize(
@@ -169,5 +239,5 @@ def test_processor_is_named_with_its_widest_vectors(tmp_path, monkeypatch, cpuin
     if cpuinfo is not None:
         (tmp_path / "cpuinfo").write_text(cpuinfo)
     monkeypatch.setattr(runtime, "Path", lambda name: tmp_path / Path(name).name)
-    described = described_on(monkeypatch, "tensorflow")
+    described = describe_on(monkeypatch, "tensorflow")
     assert described["device"] == " ".join([platform.machine(), *words])

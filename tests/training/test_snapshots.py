@@ -1,36 +1,33 @@
-"""What a model directory holds, and that a network read from it answers as the one that was written."""
+"""Model directories: what they hold, and that a network read back predicts the same."""
 
 import json
-import os
 
 import h5py
 import keras
 import numpy as np
 import pytest
 
-from facial_expression import runtime, snapshots
-from facial_expression.networks import preactivation, resnet10, resnet34, shallow, wide
-from facial_expression.params import Runtime
+from facial_expression.errors import UserError
+from facial_expression.training import snapshots
+from helpers.networks import all_networks, build, random_faces
 
 SIZE = 24
-FACES = np.random.default_rng(0).integers(0, 256, (7, SIZE, SIZE), dtype=np.uint8)
+FACES = random_faces(7, SIZE)
+NETWORKS = all_networks()
 
 
-def build(build_network=wide.build, seed=1):
-    here = Runtime(
-        backend=keras.backend.backend(), onednn=int(os.environ["TF_ENABLE_ONEDNN_OPTS"]), threads=0, workers=1
-    )
-    runtime.prepare(here, seed)
-    return build_network(6, SIZE)
+def build_wide(seed=1):
+    return build("wide", 6, SIZE, seed)
 
 
 def write(directory, network, *iterations, description=None):
+    directory.mkdir(exist_ok=True)
     snapshots.write_description(directory, network, description or {})
     for iteration in iterations:
         snapshots.write_snapshot(directory, network, iteration)
 
 
-def datasets(path):
+def sizes_of(path):
     """Name and size of every array in a snapshot file."""
     sizes = {}
     with h5py.File(path) as file:
@@ -38,11 +35,10 @@ def datasets(path):
     return sizes
 
 
-@pytest.mark.parametrize("build_network", [shallow.build, wide.build, resnet10.build, preactivation.build])
-def test_network_read_back_answers_as_the_one_written(tmp_path, monkeypatch, build_network):
-    monkeypatch.setattr(resnet34, "FILTERS", (4, 8, 8, 8))  # no less a network, but quick
-    network = build(build_network)
-    random = np.random.default_rng(0)  # the running means of batch normalisation too
+@pytest.mark.parametrize("name", NETWORKS)
+def test_network_read_back_predicts_the_same(tmp_path, name):
+    network = build(NETWORKS[name].module, 6, SIZE, **NETWORKS[name].arguments)
+    random = np.random.default_rng(0)  # for the running means of batch normalization too
     network.set_weights([random.uniform(0.01, 0.1, array.shape) for array in network.get_weights()])
     write(tmp_path, network, 300)
     read = snapshots.load_network(tmp_path)
@@ -53,7 +49,7 @@ def test_network_read_back_answers_as_the_one_written(tmp_path, monkeypatch, bui
 
 
 def test_each_snapshot_keeps_its_own_weights(tmp_path):
-    networks = {iteration: build(seed=iteration) for iteration in (5, 10)}
+    networks = {iteration: build_wide(seed=iteration) for iteration in (5, 10)}
     for iteration, network in networks.items():
         write(tmp_path, network, iteration)
     read = snapshots.load_network(tmp_path)
@@ -63,8 +59,8 @@ def test_each_snapshot_keeps_its_own_weights(tmp_path):
         np.testing.assert_array_equal(snapshots.predict(read, FACES), expected)
 
 
-def test_snapshots_are_listed_by_iteration(tmp_path):
-    write(tmp_path, build(), 10_000, 200, 999_000, 1000)
+def test_lists_snapshots_by_iteration(tmp_path):
+    write(tmp_path, build_wide(), 10_000, 200, 999_000, 1000)
     names = sorted(path.name for path in tmp_path.glob("*.h5"))
     assert names == [f"{number}.weights.h5" for number in ("000200", "001000", "010000", "999000")]
     assert snapshots.list_snapshots(tmp_path) == [200, 1000, 10_000, 999_000]
@@ -72,48 +68,50 @@ def test_snapshots_are_listed_by_iteration(tmp_path):
 
 
 @pytest.mark.parametrize("exists", [True, False])
-def test_directory_without_snapshot_is_named_with_what_to_do(tmp_path, exists):
-    directory = tmp_path / "models"
+def test_missing_snapshot_is_a_user_error(tmp_path, exists):
     if exists:
-        directory.mkdir()
-        snapshots.write_description(directory, build(), {})
-    with pytest.raises(FileNotFoundError, match="models holds no snapshot: run `dvc repro` to train"):
-        snapshots.list_snapshots(directory)
+        write(tmp_path / "model", build_wide())
+    with pytest.raises(UserError, match="model holds no snapshot: run `dvc repro` to train it"):
+        snapshots.list_snapshots(tmp_path / "model")
 
 
-def test_compiling_and_training_add_nothing_to_what_is_written(tmp_path):
+@pytest.mark.parametrize("exists", [True, False])
+def test_missing_description_is_a_user_error(tmp_path, exists):
+    if exists:
+        (tmp_path / "model").mkdir()
+    with pytest.raises(UserError, match="model holds no trained network: run `dvc repro` to train it"):
+        snapshots.read_description(tmp_path / "model")
+
+
+def test_compiling_and_training_add_nothing_to_the_files(tmp_path):
     fresh, trained = tmp_path / "fresh", tmp_path / "trained"
-    for directory in (fresh, trained):
-        directory.mkdir()
-    network = build(shallow.build)
+    network = build("shallow", 6, SIZE)
     write(fresh, network, 1)
     network.compile(
         optimizer=keras.optimizers.Adam(use_ema=True), loss="categorical_crossentropy", metrics=["accuracy"]
     )
     network.fit(FACES[..., None], np.eye(6)[[0, 1, 2, 3, 4, 5, 0]], verbose=0)
     write(trained, network, 1)
-    assert datasets(trained / "000001.weights.h5") == datasets(fresh / "000001.weights.h5")
-    assert sum(datasets(trained / "000001.weights.h5").values()) == network.count_params()
+    assert sizes_of(trained / "000001.weights.h5") == sizes_of(fresh / "000001.weights.h5")
+    assert sum(sizes_of(trained / "000001.weights.h5").values()) == network.count_params()
     assert (trained / "architecture.json").read_bytes() == (fresh / "architecture.json").read_bytes()
     assert "optimizer" not in (trained / "architecture.json").read_text()
 
 
-def test_same_content_same_bytes(tmp_path):
-    written = []
-    for name in ("first", "second"):
-        directory = tmp_path / name
-        directory.mkdir()
-        write(directory, build(), 7, description={"b": 1, "a": [2]} if name == "first" else {"a": [2], "b": 1})
-        written.append({path.name: path.read_bytes() for path in directory.iterdir()})
-    assert sorted(written[0]) == ["000007.weights.h5", "architecture.json", "recipe.json"]
-    assert written[0] == written[1]
+def test_same_content_has_the_same_bytes(tmp_path):
+    descriptions = {"first": {"b": 1, "a": [2]}, "second": {"a": [2], "b": 1}}
+    for name, description in descriptions.items():
+        write(tmp_path / name, build_wide(), 7, description=description)
+    first, second = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in descriptions)
+    assert sorted(first) == ["000007.weights.h5", "architecture.json", "training.json"]
+    assert first == second
 
 
-def test_description_is_read_as_it_was_written_and_pleasant_to_diff(tmp_path):
+def test_description_is_read_as_written_and_easy_to_diff(tmp_path):
     description = {"recipe": {"seed": 3, "learning_rate": 0.0005}, "classes": ["angry", "happy"]}
-    write(tmp_path, build(), description=description)
+    write(tmp_path, build_wide(), description=description)
     assert snapshots.read_description(tmp_path) == description
-    text = (tmp_path / "recipe.json").read_text()
+    text = (tmp_path / "training.json").read_text()
     assert text.endswith("}\n")
     assert text.index("classes") < text.index("recipe")
     assert "\n  " in text
@@ -121,8 +119,8 @@ def test_description_is_read_as_it_was_written_and_pleasant_to_diff(tmp_path):
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 500])
-def test_predictions_hold_whatever_the_batch(batch_size):
-    network = build(shallow.build)
+def test_predictions_do_not_depend_on_the_batch_size(batch_size):
+    network = build("shallow", 6, SIZE)
     probabilities = snapshots.predict(network, FACES, batch_size)
     assert probabilities.shape == (7, 6)
     assert probabilities.dtype == np.float32
@@ -131,8 +129,8 @@ def test_predictions_hold_whatever_the_batch(batch_size):
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container")
-@pytest.mark.parametrize(("written", "read"), [(shallow.build, wide.build), (wide.build, shallow.build)])
-def test_snapshot_of_another_network_is_not_loaded(tmp_path, written, read):
-    write(tmp_path, build(written), 1)
+@pytest.mark.parametrize(("written", "read"), [("shallow", "wide"), ("wide", "shallow")])
+def test_rejects_snapshot_of_another_network(tmp_path, written, read):
+    write(tmp_path, build(written, 6, SIZE), 1)
     with pytest.raises(ValueError, match="could not be loaded"):
-        snapshots.load_snapshot(build(read), tmp_path, 1)
+        snapshots.load_snapshot(build(read, 6, SIZE), tmp_path, 1)

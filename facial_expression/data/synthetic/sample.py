@@ -58,7 +58,7 @@ def write_sample(path: str | Path, faces: int, seed: int, workers: int = -1, pro
     """Write synthetic faces to a CSV file in the format of ``fer2013.csv``.
 
     The columns are ``emotion`` (code), ``pixels`` (48 x 48 gray levels, 0 to 255, row by row) and ``Usage``. Usages
-    come in FER2013's order, 80, 10 and 10 % of the rows; emotions have FER2013's shares, but from 200 pictures on
+    come in FER2013's order, 80, 10 and 10% of the rows; emotions have FER2013's shares, but from 200 pictures on
     each occurs in every usage. One picture in a hundred shows no face, two in a hundred are copies of a training
     picture, a quarter of them under another label. A longer sample of the same seed holds the same pictures and more.
 
