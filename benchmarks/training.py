@@ -108,6 +108,8 @@ def measure(method: str, name: str, backend: str, precision: str) -> dict:
 
     params = load_params()
     run = params.all_runs[name]
+    if method == "one core" and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # feeding and operators share it, too
     if method != "default":
         threads = 1 if method == "one core" else 0
         settings = {"backend": backend, "onednn": 1, "threads": threads}
@@ -133,7 +135,8 @@ def measure(method: str, name: str, backend: str, precision: str) -> dict:
         step = clock.step()
     else:
         make_batches = functools.partial(batches, LabeledImages(images, labels, labels), targets, run.recipe)
-        step, feeding, making = time_feeding(network, make_batches, clock)
+        sessions = 1 if method == "one core" else SESSIONS
+        step, feeding, making = time_feeding(network, make_batches, clock, sessions)
     operations = 3 * 2 * multiplications(network) * run.recipe.batch_size / step
     return {
         "images_per_second": run.recipe.batch_size / step,
@@ -143,7 +146,7 @@ def measure(method: str, name: str, backend: str, precision: str) -> dict:
     }
 
 
-def time_feeding(network, make_batches, clock) -> tuple[float, float, float]:
+def time_feeding(network, make_batches, clock, sessions: int) -> tuple[float, float, float]:
     """Seconds of a step, the fraction by which ready-made batches shorten it, and the fraction of making a batch.
 
     A session with ready-made batches is compared with the one just before it, so that both meet the same noise.
@@ -151,7 +154,7 @@ def time_feeding(network, make_batches, clock) -> tuple[float, float, float]:
     time_session(network, make_batches(), clock, WARM_UP + 2)
     steps = WARM_UP + max(2, round(SESSION_SECONDS / time_session(network, make_batches(), clock, WARM_UP + 2)))
     fed, gains, making = [], [], []
-    for _ in range(SESSIONS):
+    for _ in range(sessions):
         started = time.perf_counter()
         prepared = list(itertools.islice(make_batches(), steps + READ_AHEAD))
         making.append((time.perf_counter() - started) / len(prepared))

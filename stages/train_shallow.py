@@ -7,8 +7,8 @@ reads   data/filtered/ and the faces that the run's `input` names; `runs.shallow
         params.yaml
 writes  models/PROTOCOL/RUN/, reports/history/PROTOCOL/RUN.csv, reports/validation/RUN.json
 
-A core with AVX-512 trains about 1,400 images a second, one without 1,100: a quarter of an hour for the 10,000
-iterations of `study-shallow`. Expect about 63.8% test accuracy (study 62%). An interrupted training resumes from
+A core with AVX-512 trains about 2,500 images a second, one without 1,100: 7 or 15 minutes for the 10,000 iterations
+of `study-shallow`. Expect about 63.8% test accuracy (study 62%). An interrupted training resumes from
 .checkpoints/. `--time-budget MINUTES` ends training early.
 """
 

@@ -7,7 +7,7 @@ reads   data/filtered/ and the faces that the run's `input` names; `runs.wide`, 
         params.yaml
 writes  models/PROTOCOL/RUN/, reports/history/PROTOCOL/RUN.csv, reports/validation/RUN.json
 
-A core with AVX-512 trains about 700 images a second, one without 300: 25 or 55 minutes for the 10,000 iterations of
+A core with AVX-512 trains about 750 images a second, one without 300: 22 or 55 minutes for the 10,000 iterations of
 `study-wide`. Expect about 65.9% test accuracy (study 63.6%). An interrupted training resumes from .checkpoints/.
 `--time-budget MINUTES` ends training early.
 """

@@ -106,7 +106,7 @@ def summary_markdown(
     Args:
         study: model -> record of the report under the study's protocol, with ``parameters``.
         official: likewise under FER2013's own split, for the same classes.
-        core_minutes: run -> minutes of one core that its training takes.
+        core_minutes: run -> minutes of one core that its training takes; a model takes those of all its runs.
     """
     ours = {name.removeprefix(STUDY_PREFIX): record for name, record in study.items()}
     single = [name for name in [*ours, *official] if not name.endswith("ensemble")]
@@ -115,8 +115,8 @@ def summary_markdown(
     rows = [columns, ("---", *["---:"] * (len(columns) - 1))]
     for name in names:
         records = [records[name] for records in (ours, official) if name in records]
-        trained = (f"{STUDY_PREFIX}{name.removesuffix('-ensemble')}", name.removesuffix("-ensemble"))
-        minutes = [core_minutes[run] for run in trained if run in core_minutes]
+        known = [record["weights"] for record in records if record["weights"].keys() <= core_minutes.keys()]
+        minutes = [sum(core_minutes[run] for run in runs) for runs in known]
         rows.append(
             (
                 f"**{name}**" if name == "ensemble" else name,

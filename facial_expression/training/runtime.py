@@ -28,7 +28,9 @@ def configure(runtime: Runtime, seed: int) -> None:
         RuntimeError: Keras was imported before, with another backend or oneDNN setting.
     """
     environment = {"KERAS_BACKEND": runtime.backend, "TF_ENABLE_ONEDNN_OPTS": str(runtime.onednn)}
-    if "keras" in sys.modules and any(os.environ.get(name) != value for name, value in environment.items()):
+    keras = sys.modules.get("keras")
+    fits = all(os.environ.get(name) == value for name, value in environment.items())
+    if keras and not (fits and keras.backend.backend() == runtime.backend):
         raise RuntimeError(f"Keras was imported before runtime.configure, without {environment}")
     os.environ.update(environment)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

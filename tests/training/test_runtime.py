@@ -76,28 +76,27 @@ def test_training_script_prints_its_progress_only(tmp_path):
     assert (tmp_path / "model" / "000002.weights.h5").exists()
 
 
-def test_params_choose_the_backend_without_variables(tmp_path):
+SETTINGS = """
+import os
+import keras
+import tensorflow
+from tensorflow.python.framework import config
+
+threads = tensorflow.config.threading.get_intra_op_parallelism_threads()
+print(keras.backend.backend(), os.environ["TF_ENABLE_ONEDNN_OPTS"], threads, config.is_op_determinism_enabled())
+"""
+
+
+def test_params_set_the_runtime_without_variables(tmp_path):
     (tmp_path / ".keras").mkdir()
     (tmp_path / ".keras" / "keras.json").write_text(json.dumps({"backend": "numpy"}))
-    ended = run_script(tmp_path, configure() + "import keras\nprint(keras.backend.backend())")
-    assert (ended.returncode, ended.stdout) == (0, "tensorflow\n"), ended.stderr
+    ended = run_script(tmp_path, configure(onednn=0, threads=3) + SETTINGS)
+    assert (ended.returncode, ended.stdout) == (0, "tensorflow 0 3 True\n"), ended.stderr
 
 
 def test_params_take_precedence_over_variables(tmp_path):
-    script = f"{configure(onednn=1)}import os, keras\nprint(keras.backend.backend(), os.environ[{VARIABLES[1]!r}])"
-    ended = run_script(tmp_path, script, KERAS_BACKEND="numpy", TF_ENABLE_ONEDNN_OPTS="0")
-    assert (ended.returncode, ended.stdout) == (0, "tensorflow 1\n"), ended.stderr
-
-
-def test_sets_threads_and_determinism(tmp_path):
-    script = (
-        f"{configure(threads=3)}"
-        "import tensorflow\n"
-        "from tensorflow.python.framework import config\n"
-        "print(tensorflow.config.threading.get_intra_op_parallelism_threads(), config.is_op_determinism_enabled())"
-    )
-    ended = run_script(tmp_path, script)
-    assert (ended.returncode, ended.stdout) == (0, "3 True\n"), ended.stderr
+    ended = run_script(tmp_path, configure(onednn=1) + SETTINGS, KERAS_BACKEND="numpy", TF_ENABLE_ONEDNN_OPTS="0")
+    assert (ended.returncode, ended.stdout) == (0, "tensorflow 1 0 True\n"), ended.stderr
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
