@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from helpers.project import ROOT
 
 
 def git(*words: str, cwd: Path = ROOT) -> str:
