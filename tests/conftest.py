@@ -12,3 +12,8 @@ os.environ.setdefault("OPENCV_IPP", "avx2")
 
 settings.register_profile("reproducible", deadline=None, derandomize=True)
 settings.load_profile("reproducible")
+
+
+def pytest_collection_modifyitems(items):
+    """Start the pipeline's tests first: they take longest and would otherwise run alone at the end."""
+    items.sort(key=lambda item: item.path.name != "test_chain.py")

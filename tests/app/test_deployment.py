@@ -39,18 +39,6 @@ def requirements(name: str) -> dict[str, Requirement]:
 SERVE = requirements("requirements-serve.txt")
 
 
-def test_pins_every_serving_dependency():
-    for item in SERVE.values():
-        assert [part.operator for part in item.specifier] == ["=="], item
-
-
-def test_serving_and_pipeline_pin_same_versions():
-    pipeline = requirements("requirements.txt")
-    shared = SERVE.keys() & pipeline.keys()
-    assert {"numpy", "opencv-python-headless", "dlib-bin", "onnxruntime", "face-recognition-models"} <= shared
-    assert {name: SERVE[name].specifier for name in shared} == {name: pipeline[name].specifier for name in shared}
-
-
 def test_serving_requirements_are_complete():
     """Everything that a pinned package requires is pinned too."""
     environment = {"extra": ""}
