@@ -38,7 +38,7 @@ serve: $(SERVE)/ready models/serving/card.json  ## serve the web application at 
 	OPENCV_IPP=avx2 FACIAL_EXPRESSION_MODEL=models/serving \
 		$(SERVE)/bin/python -m uvicorn --factory app.main:create_app --host 127.0.0.1
 
-readme: $(READY)  ## update the figures in README.md and MODEL_CARD.md from the committed metrics
+readme: $(READY)  ## update the tables in README.md, docs/results.md and MODEL_CARD.md
 	$(BIN)/python -m tools.update_readme
 
 screenshot: $(READY)  ## take the README's screenshot of the page

@@ -139,6 +139,8 @@ class Recipe(Block):
             )
         if self.warmup >= self.iterations:
             raise ValueError("warmup must be below iterations")
+        if self.warmup and self.schedule != "cosine":
+            raise ValueError("warmup needs schedule: cosine")
         return self
 
 
@@ -263,7 +265,10 @@ class Params(Block):
             try:
                 _merge(self.recipes[block.recipe], block)
             except ValidationError as error:
-                raise ValueError(f"{where}: {_plain(error.errors()[0]['msg'])}") from None
+                problem = error.errors()[0]
+                key = ".".join([where, *map(str, problem["loc"])])
+                value = f", not {reprlib.repr(problem['input'])}" if problem["loc"] else ""
+                raise ValueError(f"{key}: {_plain(problem['msg'])}{value}") from None
             seen.add(name)
         served = [name for name, evaluation in self.evaluate.items() if evaluation.protocol == "official"]
         if self.export.report not in served:  # a served model must know every class of the data

@@ -202,6 +202,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: run `dvc pull {path.parent}`") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _make_cropper(settings: dict[str, Any]) -> Aligner | Centerer:

@@ -46,7 +46,7 @@ def read_input(name: str) -> FaceTable:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage; an error that a user can mend becomes one line, and every other one keeps its traceback."""
+    """Run a stage. A `UserError` is printed without a traceback; any other exception keeps its traceback."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a character that the terminal lacks must not fail a stage
     try:

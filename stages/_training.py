@@ -33,6 +33,8 @@ def train_stage(stage: str) -> None:
         raise UserError(f"runs.{stage} in params.yaml has no run {arguments.run!r}, but {', '.join(runs) or 'none'}")
     run = runs[arguments.run]
     if arguments.time_budget is not None:
+        if not arguments.time_budget >= 0:
+            parser.error("--time-budget must be 0 or more")
         run = replace(run, recipe=run.recipe.model_copy(update={"time_budget": arguments.time_budget}))
     _write(run, _train(params, run))
 
@@ -42,7 +44,11 @@ def _train(params: Params, run: Run) -> pd.DataFrame:
     from facial_expression.training.loop import train
 
     table = read_input(run.input).of_protocol(run.protocol)
-    network = build_network(run.network.module, len(table.classes), table.images.shape[1], **run.network.arguments)
+    classes, size = len(table.classes), table.images.shape[1]
+    try:
+        network = build_network(run.network.module, classes, size, **run.network.arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"runs.{run.stage}.{run.name}.network cannot be built: {error}") from error
     return train(
         network,
         run.recipe,

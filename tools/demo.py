@@ -2,9 +2,9 @@
 
     make demo
 
-Takes about eight minutes on two cores. The copy in demo/ is a repository of its own with one commit: change its
-params.yaml, run `dvc repro` or `dvc exp run` in it, compare with `dvc metrics diff`. A second `make demo` brings its
-code and parameters back to the project's, and reruns only what that changes.
+Takes about six minutes on two cores, after the installation. The copy in demo/ is a repository of its own with one
+commit: change its params.yaml, run `dvc repro` or `dvc exp run` in it, compare with `dvc metrics diff`. A second
+`make demo` brings its code and parameters back to the project's, and reruns only what that changes.
 """
 
 import shutil

@@ -7,6 +7,7 @@ chosen on the validation part; the test part only serves to evaluate.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -112,34 +113,43 @@ def evaluate_models(
         ValueError: an input is empty, misshapen or out of range; the message names run, iteration, part and row.
     """
     _check(runs, faces, ensemble_last)
-
-    def evaluate(
-        name: str, snapshots: dict[str, tuple[int, ...]], weights: dict[str, float], probabilities: Sequence[np.ndarray]
-    ) -> Model:
-        on_validation, on_test = probabilities
-        fitted = fit_temperature(on_validation, faces.validation_labels) if temperature else 1.0
-        on_test = apply_temperature(on_test, fitted) if temperature else on_test
-        values = _metrics(faces, on_test, seed, bootstrap_samples) | {
-            "iterations": max(max(members) for members in snapshots.values()),
-            "temperature": fitted,
-            "validation_accuracy": _mean(on_validation.argmax(axis=1) == faces.validation_labels),
-        }
-        return Model(name, snapshots, weights, on_test, values)
-
-    models, last, votes = [], {}, {}
+    evaluate = partial(_evaluate, faces=faces, temperature=temperature, seed=seed, bootstrap_samples=bootstrap_samples)
+    models, last, averages = [], {}, {}
     for run, snapshots in runs.items():
         best = _best_iteration(snapshots, faces.validation_labels)
         last[run] = tuple(sorted(snapshots)[-ensemble_last:])
         members = [snapshots[iteration] for iteration in last[run]]
-        votes[run] = tuple(soft_vote(part) for part in zip(*members, strict=True))
+        averages[run] = tuple(soft_vote(part) for part in zip(*members, strict=True))
         models.append(evaluate(run, {run: (best,)}, {run: 1.0}, snapshots[best]))
-        models.append(evaluate(f"{run}-ensemble", {run: last[run]}, {run: 1.0}, votes[run]))
-    on_validation, on_test = zip(*votes.values(), strict=True)
+        models.append(evaluate(f"{run}-ensemble", {run: last[run]}, {run: 1.0}, averages[run]))
+    on_validation, on_test = zip(*averages.values(), strict=True)
     weights = (1 / len(runs),) * len(runs)
     if ensemble_weights == "fitted":
         weights = fit_ensemble_weights(on_validation, faces.validation_labels)
-    vote = soft_vote(on_validation, weights), soft_vote(on_test, weights)
-    return [*models, evaluate("ensemble", last, dict(zip(runs, weights, strict=True)), vote)]
+    average = soft_vote(on_validation, weights), soft_vote(on_test, weights)
+    return [*models, evaluate("ensemble", last, dict(zip(runs, weights, strict=True)), average)]
+
+
+def _evaluate(
+    name: str,
+    snapshots: dict[str, tuple[int, ...]],
+    weights: dict[str, float],
+    probabilities: Sequence[np.ndarray],
+    faces: EvaluatedFaces,
+    temperature: bool,
+    seed: int,
+    bootstrap_samples: int,
+) -> Model:
+    """Evaluate one model from its probabilities for validation and test faces."""
+    on_validation, on_test = probabilities
+    fitted = fit_temperature(on_validation, faces.validation_labels) if temperature else 1.0
+    on_test = apply_temperature(on_test, fitted) if temperature else on_test
+    values = _metrics(faces, on_test, seed, bootstrap_samples) | {
+        "iterations": max(max(members) for members in snapshots.values()),
+        "temperature": fitted,
+        "validation_accuracy": _mean(on_validation.argmax(axis=1) == faces.validation_labels),
+    }
+    return Model(name, snapshots, weights, on_test, values)
 
 
 def comparisons(models: Sequence[Model], labels: np.ndarray) -> pd.DataFrame:

@@ -51,7 +51,9 @@ class Predictions:
         for part in PREDICTED_PARTS:
             known = self.probabilities[part].shape[-1]
             if max(kept) >= known:
-                raise UserError(f"class {max(kept)} is wanted, but the networks know {known} classes: predict again")
+                raise UserError(
+                    f"class {max(kept)} is needed, but the predictions cover {known} classes: predict again"
+                )
             missing = np.setdiff1d(rows[part], self.rows[part])
             if len(missing):
                 raise UserError(f"row {missing[0]} of the {part} part has no predictions: predict again")

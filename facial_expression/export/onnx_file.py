@@ -36,7 +36,8 @@ def choose_snapshot(models: Mapping[str, Mapping[str, Any]], runs: Collection[st
     """
     candidates = [name for name in models if name in runs]
     if not candidates:
-        raise UserError(f"none of {', '.join(models) or 'no models'} can be served: evaluate again")
+        listing = ", ".join(models) or "no models"
+        raise UserError(f"none of {listing} can be served: add a run with aligned or centered input to the protocol")
     best = max(candidates, key=lambda name: models[name]["validation_accuracy"])
     return best, models[best]["snapshots"][best][0]
 
@@ -87,11 +88,11 @@ def check_difference(network: keras.Model, path: str | Path, images: np.ndarray)
         images: faces to compare on, uint8, shape (N, size, size), at least one.
 
     Raises:
-        ValueError: it exceeds ``TOLERANCE`` or is not a number.
+        UserError: it exceeds ``TOLERANCE`` or is not a number.
     """
     difference = float(np.abs(predict(path, images) - snapshots.predict(network, images)).max())
     if not difference <= TOLERANCE:  # written so that NaN counts as wrong
-        raise ValueError(f"the exported network is off by {difference:.2g}, more than {TOLERANCE:g}: try another opset")
+        raise UserError(f"the exported network is off by {difference:.2g}, more than {TOLERANCE:g}: try another opset")
     return difference
 
 

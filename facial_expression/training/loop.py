@@ -6,6 +6,7 @@ an uninterrupted one. The exception is a run with a time budget, whose end depen
 """
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,11 +78,7 @@ def train(
     checkpoint.resume()
     if not checkpoint.is_finished:
         _fit(network, recipe, len(classes), training, validation, checkpoint, progress)
-    with atomic_write(model_directory) as temporary:
-        temporary.mkdir()
-        write_description(temporary, network, description)
-        for snapshot in sorted(checkpoint.snapshots.iterdir()):
-            (temporary / snapshot.name).write_bytes(snapshot.read_bytes())
+    _write_model(model_directory, network, description, checkpoint)
     if checkpoint.iteration == recipe.iterations:
         remove(checkpoint.workspace)
     return pd.DataFrame(checkpoint.history)
@@ -115,6 +112,16 @@ def batches(
         images, labels = training.images[chosen], training.labels[chosen]
         images, batch_targets = augment(images, targets[labels], recipe.augmentation, generator)
         yield images[..., None], batch_targets
+
+
+def _write_model(
+    directory: str | Path, network: keras.Model, description: dict[str, Any], checkpoint: Checkpoint
+) -> None:
+    with atomic_write(directory) as temporary:
+        temporary.mkdir()
+        write_description(temporary, network, description)
+        for snapshot in sorted(checkpoint.snapshots.iterdir()):
+            shutil.copyfile(snapshot, temporary / snapshot.name)
 
 
 def _fit(

@@ -64,7 +64,7 @@ def test_rejects_face_without_predictions(predictions, part, row):
 
 
 def test_rejects_class_that_was_not_learned(predictions):
-    with pytest.raises(UserError, match="class 4 is wanted, but the networks know 4 classes: predict again"):
+    with pytest.raises(UserError, match="class 4 is needed, but the predictions cover 4 classes: predict again"):
         predictions.of_faces(ROWS, (0, 4))
 
 

@@ -142,4 +142,4 @@ def test_missing_report_names_the_command_that_writes_it(tmp_path):
 def test_report_without_a_run_that_can_be_served_is_named(tmp_path):
     write_params(tmp_path, {"small-original": RUNS["small-original"]})
     write_report(tmp_path / REPORT)
-    assert "can be served: evaluate again" in fail(tmp_path)
+    assert "can be served: add a run with aligned or centered input" in fail(tmp_path)

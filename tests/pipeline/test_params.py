@@ -223,6 +223,12 @@ def test_parameters_are_immutable():
             "runs.wide.wide: snapshot_every must be a multiple of validate_every, and iterations a multiple of",
         ),
         ("runs__wide__wide__warmup", SHORT["iterations"], "runs.wide.wide: warmup must be below iterations"),
+        ("runs__wide__wide__schedule", "constant", "runs.wide.wide: warmup needs schedule: cosine"),
+        (
+            "runs__wide__wide__time_budget",
+            -1.0,
+            "runs.wide.wide.time_budget: must be greater than or equal to 0, not -1.0",
+        ),
     ],
 )
 def test_names_one_wrong_entry(tmp_path, name, value, line):

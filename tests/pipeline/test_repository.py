@@ -36,7 +36,7 @@ def test_windows_checkout_has_the_same_bytes(tmp_path):
 
 
 @pytest.mark.usefixtures("needs_git")
-@pytest.mark.parametrize("name", [".venv", ".venv-serve", "data", "models", "demo", ".checkpoints", "logs"])
+@pytest.mark.parametrize("name", [".venv", ".venv-serve", "data", "models", "demo", ".checkpoints"])
 def test_git_ignores_links_to_folders(tmp_path, name):
     """Data and environments often lie on another disk."""
     git("init", "--quiet", cwd=tmp_path)

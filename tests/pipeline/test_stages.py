@@ -80,6 +80,21 @@ def test_script_run_by_hand_says_what_is_missing(tmp_path, words, message):
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
+def test_network_that_cannot_be_built_names_its_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(
+        text.replace("network: {module: wide}", "network: {module: wide, filters: 3}")
+    )
+    parts = {"official": ["training", "validation", "test"]}
+    for name in ("filtered", "aligned"):
+        write_table(f"data/{name}", [0, 1, 2], 0, size=24, **parts)
+    finished = run_script(tmp_path, "stages.train_wide", "wide")
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("train_wide: runs.wide.wide.network cannot be built: ")
+    assert "Traceback" not in finished.stderr
+
+
 def test_every_stage_is_a_script_with_a_description():
     stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
     scripts = set()
@@ -114,7 +129,8 @@ def test_training_depends_on_its_own_network_alone(stage):
     """A change in one network must not retrain the others."""
     definition = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][f"train_{stage}"]["do"]
     networks = [path for path in definition["deps"] if path.startswith("facial_expression/networks")]
-    assert networks == ["facial_expression/networks/plain.py", "facial_expression/networks/${item.network.module}.py"]
+    shared = ["facial_expression/networks/plain.py"] if stage in ("shallow", "wide") else []
+    assert networks == [*shared, "facial_expression/networks/${item.network.module}.py"]
     assert definition["params"][0] == f"runs.{stage}.${{key}}"
     assert definition["cmd"] == f"python -m stages.train_{stage} ${{key}}"
 
