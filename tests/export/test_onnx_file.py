@@ -167,7 +167,7 @@ def test_chooses_among_the_given_runs_alone():
     records = make_records({"shallow": 0.5, "wide": 0.55, "small-original": 0.6})
     assert onnx_file.choose_snapshot(records, ["shallow", "wide", "small-original"]) == ("small-original", 300)
     assert onnx_file.choose_snapshot(records, ["shallow", "wide", "untrained"]) == ("wide", 200)
-    with pytest.raises(UserError, match=r"none of shallow, .*, ensemble can be served: add a run with aligned or centered input"):
+    with pytest.raises(UserError, match=r"none of shallow, .*, ensemble can be served: add a run"):
         onnx_file.choose_snapshot(records, ["untrained"])
 
 
