@@ -26,10 +26,11 @@ def test_changed_parameters_stay_valid_and_keep_comments(copy):
     assert "# All settings." in (copy / "params.yaml").read_text()
 
 
-def test_demo_parameters_are_valid():
-    original = load_params(demo.ROOT / "params.yaml")
-    overrides = YAML(typ="safe").load(demo.OVERRIDES)
-    assert set(overrides["recipes"]) == set(original.recipes)
+def test_demo_parameters_are_valid_and_shorten_every_run(tmp_path):
+    demo.make_copy(tmp_path, YAML(typ="safe").load(demo.OVERRIDES))
+    runs = load_params(tmp_path / "params.yaml").all_runs
+    for name, run in load_params(demo.ROOT / "params.yaml").all_runs.items():
+        assert runs[name].recipe.iterations < run.recipe.iterations / 10
 
 
 def test_second_copy_keeps_data_and_cache_only(copy):
