@@ -43,7 +43,7 @@ from benchmarks.fer_runner import run_fer
 from facial_expression.data.synthetic import draw_face
 from facial_expression.errors import UserError
 from facial_expression.recognizer import Recognizer
-from facial_expression.views import make_views
+from facial_expression.views import Views
 
 CLIENTS, WORKERS = 32, 2
 EARLY = 10  # seconds into the load test at which memory is first measured
@@ -116,7 +116,7 @@ def compare_classifiers(recognizer: Recognizer, directory: Path) -> None:
         table.add_column(column, justify="right")
     for count in BATCHES:
         crops = np.random.default_rng(0).integers(0, 256, (count, size, size)).astype(np.uint8)
-        pixels = np.concatenate(make_views(crops, card["views"]))[..., None].astype(np.float32)
+        pixels = np.concatenate(Views(**card["views"]).of(crops))[..., None].astype(np.float32)
         runtime = median_seconds(lambda pixels=pixels: session.run(None, {name: pixels}))
         ours = median_seconds(lambda crops=crops: recognizer.classify(crops))
         table.add_row(str(count), f"{1000 * runtime:.2f}", f"{1000 * ours:.2f}", f"{ours / runtime:.2f}")

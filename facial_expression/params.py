@@ -213,8 +213,18 @@ STAGES = tuple(Runs.model_fields)
 """The groups of runs, each trained by the stage ``train_<group>``."""
 
 
+class ViewsBlock(Block):
+    """The arguments of :class:`facial_expression.views.Views`. The defaults are off."""
+
+    mirror: bool = False
+    shift: Annotated[float, Field(ge=0, le=24)] = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    rotation: Annotated[float, Field(ge=0, lt=180)] = 0.0
+
+
 class Prediction(Block):
-    views: Annotated[int, Field(ge=1, le=2)]
+    snapshots: PositiveInt
+    views: ViewsBlock
 
 
 class PredictionByProtocol(Block):
@@ -270,6 +280,13 @@ class Params(Block):
                 value = f", not {reprlib.repr(problem['input'])}" if problem["loc"] else ""
                 raise ValueError(f"{key}: {_plain(problem['msg'])}{value}") from None
             seen.add(name)
+        for name, evaluation in self.evaluate.items():
+            predicted = self.prediction_of(evaluation.protocol).snapshots
+            if evaluation.ensemble_last > predicted:
+                raise ValueError(
+                    f"evaluate.{name}.ensemble_last: must be at most predict.{evaluation.protocol}.snapshots, "
+                    f"{predicted}, not {evaluation.ensemble_last}"
+                )
         served = [name for name, evaluation in self.evaluate.items() if evaluation.protocol == "official"]
         if self.export.report not in served:  # a served model must know every class of the data
             raise ValueError(f"export.report: must be one of {', '.join(served)}, not {self.export.report!r}")
@@ -288,9 +305,9 @@ class Params(Block):
         """The runs of a protocol by name, in the order of the file."""
         return {name: run for name, run in self.all_runs.items() if run.protocol == protocol}
 
-    def views_of(self, report: str) -> int:
-        """Number of views that the predictions of a report average."""
-        return getattr(self.predict, self.evaluate[report].protocol).views
+    def prediction_of(self, protocol: str) -> Prediction:
+        """How the runs of a protocol predict."""
+        return getattr(self.predict, protocol)
 
     def _run_blocks(self) -> Iterator[tuple[str, str, Any]]:
         for stage in STAGES:

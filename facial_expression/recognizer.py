@@ -20,7 +20,7 @@ from facial_expression.faces.crops import Aligner, Centerer, make_cropper
 from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.probabilities import apply_temperature, soft_vote
-from facial_expression.views import make_views
+from facial_expression.views import Views
 
 CARD = "card.json"
 TRAINING_SIDE = 64
@@ -86,7 +86,7 @@ class Recognizer:
         passes = [DetectionPass(**detection_pass) for detection_pass in settings["passes"]]
         self.card = card
         self._side = detection_side
-        self._classes, self._views = card["classes"], card["views"]
+        self._classes, self._views = card["classes"], Views(**card["views"])
         self._temperature, self._confidence_threshold = card["temperature"], card["confidence_threshold"]
         self._input = settings["input"]["name"]
         self._cropper = _make_cropper(settings)
@@ -145,7 +145,7 @@ class Recognizer:
         Returns:
             float32, shape (N, classes), rows summing to 1.
         """
-        views = make_views(crops, self._views)
+        views = self._views.of(crops)
         pixels = np.concatenate(views)[..., None].astype(np.float32)
         (probabilities,) = self._session.run(None, {self._input: pixels})
         return apply_temperature(soft_vote(np.split(probabilities, len(views))), self._temperature)

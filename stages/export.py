@@ -29,13 +29,15 @@ from facial_expression.networks import title_of
 from facial_expression.params import Params, load_params
 from facial_expression.probabilities import apply_temperature
 from facial_expression.training import runtime
+from facial_expression.views import Views
 from stages._stage import FILTERED, INPUTS, SERVING, VARIANTS, model_directory, read_input, report_directory, run_stage
 
 
 def main() -> None:
     params = load_params()
     report = params.export.report
-    protocol, views = params.evaluate[report].protocol, params.views_of(report)
+    protocol = params.evaluate[report].protocol
+    views = Views(**params.prediction_of(protocol).views.model_dump())
     models = read_json(report_directory(report) / "models.json", f"dvc repro evaluate@{report}")
     # Snapshots of every backend load under TensorFlow, and only TensorFlow exports.
     runtime.configure(params.runtime.model_copy(update={"backend": "tensorflow"}), seed=0)
@@ -64,7 +66,7 @@ def main() -> None:
         variants = quantize.measure_variants(network, files, validation, test, views)
         served = quantize.choose_variant(variants, params.export.max_accuracy_drop)
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
-        inference, metrics = _measure(serving / "model.onnx", table, origin, models[name]["temperature"], params)
+        inference, metrics = _measure(serving / "model.onnx", table, origin, views, models[name]["temperature"], params)
         preprocessing = describe_preprocessing(runs[name].input, params.align, load_mean_shape())
         data = {"images.npy": INPUTS[runs[name].input] / "images.npy", "faces.csv": FILTERED / "faces.csv"}
         card = make_card(served, variants, table.classes, origin, inference, metrics, preprocessing, data)
@@ -73,12 +75,12 @@ def main() -> None:
 
 
 def _measure(
-    path: Path, table: FaceTable, origin: Origin, temperature: float, params: Params
+    path: Path, table: FaceTable, origin: Origin, views: Views, temperature: float, params: Params
 ) -> tuple[Inference, dict[str, Any]]:
     """How to use the served file, and its metrics, which differ slightly from those of the network in Keras."""
     from facial_expression.export import onnx_file
 
-    settings, views = params.evaluate[params.export.report], params.views_of(params.export.report)
+    settings = params.evaluate[params.export.report]
     validation, test = (table.subset(settings.protocol, part) for part in ("validation", "test"))
     on_validation, on_test = (
         apply_temperature(onnx_file.predict(path, part.images, views), temperature) for part in (validation, test)

@@ -1,4 +1,4 @@
-"""Predict the validation and test sets with every snapshot of a run.
+"""Predict the validation and test sets with the last snapshots of a run.
 
     dvc repro predict_resnet@small       (all runs of the stage: dvc repro predict_resnet)
     python -m stages.predict small
@@ -15,11 +15,12 @@ from facial_expression.errors import UserError
 from facial_expression.evaluation.predictions import PREDICTED_PARTS, write_predictions
 from facial_expression.params import load_params
 from facial_expression.training import runtime
+from facial_expression.views import Views
 from stages._stage import model_directory, predictions_path, read_input, run_stage
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Predict with every snapshot of a run")
+    parser = argparse.ArgumentParser(description="Predict with the last snapshots of a run")
     parser.add_argument("run")
     name = parser.parse_args().run
     params = load_params()
@@ -31,8 +32,9 @@ def main() -> None:
 
     table = read_input(run.input).of_protocol(run.protocol)
     parts = {part: table.subset(run.protocol, part) for part in PREDICTED_PARTS}
-    views = getattr(params.predict, run.protocol).views
-    predictions = predict_snapshots(model_directory(run.protocol, name), parts, views)
+    settings = params.prediction_of(run.protocol)
+    views = Views(**settings.views.model_dump())
+    predictions = predict_snapshots(model_directory(run.protocol, name), parts, views, settings.snapshots)
     write_predictions(predictions_path(run.protocol, name), predictions)
 
 

@@ -83,10 +83,10 @@ def test_small_image_gives_crop_and_prediction_of_pipeline(model_directory, imag
     assert compared >= 20
 
 
-def test_averages_mirror_image_only_with_two_views(tmp_path, recognizer, recognized):
+def test_averages_the_views_that_the_card_names(tmp_path, recognizer, recognized):
     crops = np.stack([found[0].crop for found in recognized if found])
     np.testing.assert_array_equal(recognizer.classify(crops), recognizer.classify(crops[:, :, ::-1]))
-    plain = Recognizer.load(write_model(tmp_path, views=1, preprocessing=recognizer.card["preprocessing"]))
+    plain = Recognizer.load(write_model(tmp_path, views={}, preprocessing=recognizer.card["preprocessing"]))
     assert np.abs(plain.classify(crops) - plain.classify(crops[:, :, ::-1])).max() > 0.01
 
 

@@ -1,34 +1,76 @@
-"""Views of a face: itself and its mirror image."""
+"""Views of a face: itself, moved, scaled and turned, and their mirror images."""
 
 import numpy as np
 import pytest
 
-from facial_expression.views import make_views
+from facial_expression.views import ONE_VIEW, Views
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (3, 4, 4), dtype=np.uint8)
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_makes_as_many_views_as_asked_for(count):
-    views = make_views(IMAGES, count)
-    assert [(view.shape, view.dtype) for view in views] == [(IMAGES.shape, np.uint8)] * count
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 9, 9), dtype=np.uint8)
+ALL = Views(mirror=True, shift=2.0, scale=0.1, rotation=10.0)
 
 
-def test_first_view_is_the_face_itself():
-    np.testing.assert_array_equal(make_views(IMAGES, 2)[0], IMAGES)
+def dot(row: int, column: int) -> np.ndarray:
+    """One black face of 9 pixels with a white pixel."""
+    face = np.zeros((1, 9, 9), np.uint8)
+    face[0, row, column] = 255
+    return face
 
 
-def test_second_view_swaps_left_and_right_of_each_face():
-    images = np.array([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], np.uint8)
-    np.testing.assert_array_equal(make_views(images, 2)[1], [[[2, 1], [4, 3]], [[6, 5], [8, 7]]])
+@pytest.mark.parametrize(
+    ("views", "count"),
+    [
+        (ONE_VIEW, 1),
+        (Views(mirror=True), 2),
+        (Views(rotation=5.0), 3),
+        (Views(scale=0.1), 3),
+        (Views(shift=1.0), 9),
+        (ALL, 26),
+    ],
+)
+def test_counts_the_views_that_it_makes(views, count):
+    made = views.of(IMAGES)
+    assert views.count == len(made) == count
+    assert {(view.shape, view.dtype) for view in made} == {(IMAGES.shape, np.dtype(np.uint8))}
+    assert len({view.tobytes() for view in made}) == count
 
 
-def test_views_of_the_mirror_image_are_the_same_swapped():
-    face, mirrored = make_views(IMAGES, 2)
-    np.testing.assert_array_equal(make_views(mirrored, 2), [mirrored, face])
+def test_first_are_the_faces_and_their_mirror_images():
+    first, second, *_ = ALL.of(IMAGES)
+    np.testing.assert_array_equal(first, IMAGES)
+    np.testing.assert_array_equal(second, IMAGES[:, :, ::-1])
 
 
-@pytest.mark.parametrize("count", [0, 3])
-def test_rejects_other_numbers_of_views(count):
-    with pytest.raises(ValueError, match=f"views must be 1 or 2, not {count}"):
-        make_views(IMAGES, count)
+def test_each_view_is_followed_by_its_mirror_image():
+    made = ALL.of(IMAGES)
+    np.testing.assert_array_equal(made[1::2], [view[:, :, ::-1] for view in made[::2]])
+
+
+def test_shifts_to_all_sides_and_corners():
+    moved = [np.argwhere(view[0]).tolist() for view in Views(shift=2.0).of(dot(4, 4))]
+    assert sorted(moved) == [[[row, column]] for row in (2, 4, 6) for column in (2, 4, 6)]
+
+
+def test_repeats_the_edge_where_a_shift_uncovers_it():
+    gradient = np.tile(np.arange(9, dtype=np.uint8), (1, 9, 1))
+    right = max(Views(shift=2.0).of(gradient), key=lambda view: int((view[0, 4] == 0).sum()))
+    assert right[0, 4].tolist() == [0, 0, 0, 1, 2, 3, 4, 5, 6]
+
+
+def test_turns_to_both_sides_about_the_center():
+    left, right = Views(rotation=90.0 - 1e-9).of(dot(4, 7))[1:]
+    assert {tuple(np.argwhere(view[0])[0]) for view in (left, right)} == {(1, 4), (7, 4)}
+
+
+def test_scales_about_the_center():
+    smaller, larger = Views(scale=0.5).of(dot(4, 6))[1:]
+    assert np.argwhere(smaller[0] > 100).tolist() == [[4, 5]]
+    assert [4, 7] in np.argwhere(larger[0] > 100).tolist()
+
+
+def test_mirror_image_has_the_same_views_in_another_order():
+    def in_order(views):
+        return sorted(view.tobytes() for view in views)
+
+    assert in_order(Views(mirror=True, shift=1.0).of(IMAGES)) == in_order(
+        Views(mirror=True, shift=1.0).of(np.ascontiguousarray(IMAGES[:, :, ::-1]))
+    )

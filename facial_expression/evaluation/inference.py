@@ -10,24 +10,25 @@ from tqdm import tqdm
 from facial_expression.data.face_table import LabeledImages
 from facial_expression.evaluation.predictions import Predictions
 from facial_expression.training import snapshots
-from facial_expression.views import make_views
+from facial_expression.views import Views
 
 
 def predict_snapshots(
-    directory: str | Path, parts: Mapping[str, LabeledImages], views: int, progress: bool = True
+    directory: str | Path, parts: Mapping[str, LabeledImages], views: Views, last: int, progress: bool = True
 ) -> Predictions:
-    """Predict with every snapshot of a model directory (:mod:`facial_expression.training.snapshots`).
+    """Predict with the last snapshots of a model directory (:mod:`facial_expression.training.snapshots`).
 
     Args:
         directory: the model directory.
         parts: validation and test faces, by these names.
-        views: number of views of each face (:func:`facial_expression.views.make_views`).
+        views: of each face.
+        last: number of snapshots; all of them if there are fewer.
         progress: show a progress bar.
 
     Raises:
         UserError: there is no snapshot.
     """
-    iterations = snapshots.list_snapshots(directory)
+    iterations = snapshots.list_snapshots(directory)[-last:]
     network = snapshots.load_network(directory)
     predicted: dict[str, list[np.ndarray]] = {part: [] for part in parts}
     for iteration in tqdm(iterations, desc=str(directory), unit="snapshot", disable=not progress):
@@ -39,6 +40,6 @@ def predict_snapshots(
     return Predictions(tuple(iterations), rows, probabilities, network.count_params())
 
 
-def predict_views(network: keras.Model, images: np.ndarray, views: int) -> np.ndarray:
-    """Probabilities (float32, shape (views, N, classes)) of several views of faces (uint8, shape (N, size, size))."""
-    return np.stack([snapshots.predict(network, view) for view in make_views(images, views)])
+def predict_views(network: keras.Model, images: np.ndarray, views: Views) -> np.ndarray:
+    """Probabilities (float32, shape (views, N, classes)) of the views of faces (uint8, shape (N, size, size))."""
+    return np.stack([snapshots.predict(network, view) for view in views.of(images)])

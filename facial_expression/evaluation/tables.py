@@ -14,6 +14,7 @@ from facial_expression.emotions import NAMES
 from facial_expression.errors import UserError
 from facial_expression.files import atomic_write
 from facial_expression.params import Download
+from facial_expression.views import Views
 
 FER2013_MD5 = "f8428a1edbd21e88f42c73edd2a14f95"
 """MD5 of fer2013.csv as published."""
@@ -135,7 +136,7 @@ def served_markdown(card: Mapping[str, Any]) -> str:
     metrics, model = card["metrics"], card["model"]
     rows = [
         ("network", f"{card['title']}: run `{card['run']}`, snapshot {card['snapshot']:,}"),
-        ("input", f"{card['preprocessing']['crop']} faces; number of views averaged: {card['views']}"),
+        ("input", f"{card['preprocessing']['crop']} faces; number of views averaged: {Views(**card['views']).count}"),
         ("file", f"`{model['file']}`, {model['variant']}, {model['bytes']:,} bytes, sha256 `{model['sha256'][:16]}…`"),
         ("accuracy", f"{_interval(metrics)}, with its 95% interval, on {metrics['n']:,} test faces"),
         ("macro-F1", f"{_percent(metrics['macro_f1'])}%"),

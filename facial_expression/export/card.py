@@ -11,6 +11,7 @@ from facial_expression.faces.crops import make_cropper
 from facial_expression.faces.mean_shape import MeanShape
 from facial_expression.files import sha256
 from facial_expression.params import Align
+from facial_expression.views import Views
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,12 @@ class Inference:
     """How the network's output becomes a prediction.
 
     Attributes:
-        views: number of views whose predictions are averaged
-            (:func:`facial_expression.views.make_views`).
+        views: whose predictions are averaged.
         temperature: applied to the average (:func:`facial_expression.probabilities.apply_temperature`).
         confidence_threshold: confidence, 0 to 1, below which a prediction is shown as uncertain.
     """
 
-    views: int
+    views: Views
     temperature: float
     confidence_threshold: float
 

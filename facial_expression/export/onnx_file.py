@@ -15,7 +15,7 @@ import onnxruntime
 from facial_expression.errors import UserError
 from facial_expression.probabilities import soft_vote
 from facial_expression.training import snapshots
-from facial_expression.views import make_views
+from facial_expression.views import ONE_VIEW, Views
 
 TOLERANCE = 1e-4
 """Largest accepted difference between a probability of the exported network and Keras's."""
@@ -96,13 +96,13 @@ def check_difference(network: keras.Model, path: str | Path, images: np.ndarray)
     return difference
 
 
-def predict(path: str | Path, images: np.ndarray, views: int = 1, batch_size: int = 100) -> np.ndarray:
+def predict(path: str | Path, images: np.ndarray, views: Views = ONE_VIEW, batch_size: int = 100) -> np.ndarray:
     """Probabilities (float32, shape (N, classes)) of an exported network, averaged over views.
 
     Args:
         path: the ONNX file.
         images: faces, uint8, shape (N, size, size).
-        views: number of views (:func:`facial_expression.views.make_views`).
+        views: what to average.
         batch_size: faces per call of ONNX Runtime.
     """
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -112,7 +112,7 @@ def predict(path: str | Path, images: np.ndarray, views: int = 1, batch_size: in
         pixels = (view[start : start + batch_size, ..., None].astype(np.float32) for start in starts)
         return np.concatenate([session.run(["probabilities"], {"pixels": batch})[0] for batch in pixels])
 
-    return soft_vote([run(view) for view in make_views(images, views)]) if views > 1 else run(images)
+    return soft_vote([run(view) for view in views.of(images)]) if views.count > 1 else run(images)
 
 
 def in_canonical_form(

@@ -14,6 +14,7 @@ from facial_expression.export.card import Variant
 from facial_expression.export.onnx_file import check_difference, export_onnx, in_canonical_form, predict
 from facial_expression.files import sha256
 from facial_expression.training import snapshots
+from facial_expression.views import Views
 
 COMPARED_FACES = 500
 """Number of validation faces on which each variant is compared with Keras."""
@@ -41,7 +42,7 @@ def write_variants(
 
 
 def measure_variants(
-    network: keras.Model, directory: Path, validation: LabeledImages, test: LabeledImages, views: int
+    network: keras.Model, directory: Path, validation: LabeledImages, test: LabeledImages, views: Views
 ) -> dict[str, Variant]:
     """Size and accuracy of the variants of :func:`write_variants` by name, the largest first."""
     compared = validation.images[:COMPARED_FACES]

@@ -201,7 +201,7 @@ CARD = {
     "snapshot": 5500,
     "protocol": "official",
     "preprocessing": {"crop": "centered"},
-    "views": 2,
+    "views": {"mirror": True, "shift": 0.0, "scale": 0.0, "rotation": 9.0},
     "model": {"file": "model.onnx", "variant": "int8", "bytes": 1_234_567, "sha256": "0123456789abcdef" * 4},
     "variants": {
         "fp32": {"bytes": 4_000_000, "validation_accuracy": 0.6, "accuracy": 0.61234, "max_difference": 1.2e-6},
@@ -216,7 +216,7 @@ CARD = {
 def test_served_model_is_described_with_its_figures():
     rows = {row[0]: row[1:] for row in rows_of(tables.served_markdown(CARD))}
     assert rows["network"] == ["a wide convolutional network of 0.5 million parameters: run `wide`, snapshot 5,500"]
-    assert rows["input"] == ["centered faces; number of views averaged: 2"]
+    assert rows["input"] == ["centered faces; number of views averaged: 6"]
     assert rows["file"] == ["`model.onnx`, int8, 1,234,567 bytes, sha256 `0123456789abcdef…`"]
     assert rows["accuracy"] == ["61.2 (60.0–62.5), with its 95% interval, on 3,737 test faces"]
     assert rows["macro-F1"] == ["58.7%"]

@@ -13,6 +13,7 @@ from facial_expression.export.card import Inference, Origin, Variant, describe_p
 from facial_expression.faces.crops import make_cropper
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.params import load_params
+from facial_expression.views import Views
 
 CLASSES = ("angry", "happy")
 RECIPE = {"seed": 3, "iterations": 400}
@@ -44,7 +45,7 @@ def card(align, data):
         "runtime": {"device": "x"},
     }
     origin = Origin("a shallow network", "shallow", 400, description)
-    inference = Inference(views=2, temperature=1.25, confidence_threshold=0.4)
+    inference = Inference(Views(mirror=True), temperature=1.25, confidence_threshold=0.4)
     preprocessing = describe_preprocessing("aligned", align, load_mean_shape())
     return make_card("int8", VARIANTS, CLASSES, origin, inference, {"accuracy": 0.6}, preprocessing, data)
 
@@ -57,7 +58,11 @@ def test_card_names_network_classes_and_inference(card):
     assert (card["title"], card["run"], card["snapshot"]) == ("a shallow network", "shallow", 400)
     assert (card["protocol"], card["network"], card["runtime"]) == ("official", NETWORK, {"device": "x"})
     assert (card["classes"], card["trained_classes"]) == (list(CLASSES), [*CLASSES, "fear"])
-    assert (card["views"], card["temperature"], card["confidence_threshold"]) == (2, 1.25, 0.4)
+    assert (card["views"], card["temperature"], card["confidence_threshold"]) == (
+        {"mirror": True, "shift": 0.0, "scale": 0.0, "rotation": 0.0},
+        1.25,
+        0.4,
+    )
     assert card["metrics"] == {"accuracy": 0.6}
 
 

@@ -10,6 +10,7 @@ from facial_expression.errors import UserError
 from facial_expression.export import onnx_file
 from facial_expression.probabilities import renormalize
 from facial_expression.training import snapshots
+from facial_expression.views import Views
 from helpers.networks import random_faces
 from helpers.onnx_networks import CLASSES, NETWORKS, build_example, draw_faces, run_onnx
 
@@ -48,7 +49,7 @@ def test_predicts_in_batches_and_averages_views(exported):
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, run_onnx(path, images), atol=1e-6)
     both = (run_onnx(path, images) + run_onnx(path, images[:, :, ::-1])) / 2
-    averaged = onnx_file.predict(path, images, views=2)
+    averaged = onnx_file.predict(path, images, views=Views(mirror=True))
     assert averaged.dtype == np.float32
     np.testing.assert_allclose(averaged, both, atol=1e-6)
     assert np.abs(averaged - single).max() > 1e-4

@@ -9,6 +9,7 @@ from facial_expression.export import quantize
 from facial_expression.export.card import Variant
 from facial_expression.files import sha256
 from facial_expression.training import snapshots
+from facial_expression.views import ONE_VIEW, Views
 from helpers.networks import random_faces
 from helpers.onnx_networks import CLASSES, NETWORKS, build_example, draw_faces, run_onnx
 
@@ -56,11 +57,11 @@ def test_calibration_faces_set_the_ranges(written, tmp_path):
     assert (tmp_path / "int8.onnx").read_bytes() != (directory / "int8.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("views", [1, 2])
+@pytest.mark.parametrize("views", [ONE_VIEW, Views(mirror=True)])
 def test_accuracy_is_measured_on_the_files(written, views):
     network, directory = written
     images = draw_faces(30)
-    predicted = [snapshots.predict(network, view) for view in (images, images[:, :, ::-1])[:views]]
+    predicted = [snapshots.predict(network, view) for view in (images, images[:, :, ::-1])[: views.count]]
     right = LabeledImages(images, np.mean(predicted, axis=0).argmax(axis=1), np.arange(30))
     wrong = LabeledImages(images, (right.labels + 1) % len(CLASSES), np.arange(30))
     variants = quantize.measure_variants(network, directory, right, wrong, views)

@@ -44,7 +44,7 @@ def make_card(model: Path) -> dict:
             "max_difference": 1e-7,
         },
         "variants": {},
-        "views": 2,
+        "views": {"mirror": True, "shift": 0.0, "scale": 0.0, "rotation": 0.0},
         "temperature": 1.25,
         "confidence_threshold": 0.5,
         "preprocessing": {

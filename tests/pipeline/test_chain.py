@@ -19,6 +19,7 @@ from facial_expression.evaluation.predictions import read_predictions
 from facial_expression.params import load_params
 from facial_expression.recognizer import Recognizer
 from facial_expression.training import snapshots
+from facial_expression.views import Views
 from helpers.project import dvc, environment, git, try_dvc
 from tools.demo import commit, make_copy
 
@@ -109,8 +110,8 @@ def test_network_sees_the_input_of_its_run(chain, name):
     images = read_face_table(chain / "data" / run.input).images
     expected = snapshots.predict(network, images[predictions.rows["test"]])
     np.testing.assert_allclose(predictions.probabilities["test"][-1, 0], expected, atol=1e-5)
-    views = getattr(PARAMS.predict, run.protocol).views
-    assert predictions.probabilities["test"].shape[:2] == (len(predictions.iterations), views)
+    views = Views(**PARAMS.prediction_of(run.protocol).views.model_dump())
+    assert predictions.probabilities["test"].shape[:2] == (len(predictions.iterations), views.count)
 
     history = pd.read_csv(chain / "reports/history" / run.protocol / f"{name}.csv")
     best = json.loads((chain / "reports/validation" / f"{name}.json").read_text())

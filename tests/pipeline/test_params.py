@@ -147,7 +147,7 @@ def test_parameters_are_immutable():
         ("runs__wide__my-ensemble", RUN, "runs.wide.my-ensemble: the name of a run must not end in ensemble"),
         ("runs__wide__a/b", RUN, "runs.wide.a/b.[key]: must be lower-case letters, digits and single hyphens, not"),
         # wrong types
-        ("predict__official__views", True, "predict.official.views: must be a valid integer, not True"),
+        ("predict__official__views__mirror", 1, "predict.official.views.mirror: must be a valid boolean, not 1"),
         ("evaluate__official-6__temperature", 1.5, "evaluate.official-6.temperature: must be a valid boolean, not 1.5"),
         ("runtime__threads", "4", "runtime.threads: must be a valid integer, not '4'"),
         ("runtime__threads", True, "runtime.threads: must be a valid integer, not True"),
@@ -178,7 +178,12 @@ def test_parameters_are_immutable():
             "framed",
             "runs.wide.wide.input: must be 'aligned', 'centered' or 'decoded', not 'framed'",
         ),
-        ("predict__official__views", 3, "predict.official.views: must be less than or equal to 2, not 3"),
+        (
+            "evaluate__official-7__ensemble_last",
+            4,
+            "evaluate.official-7.ensemble_last: must be at most predict.official.snapshots, 3, not 4",
+        ),
+        ("predict__official__views__scale", 1.0, "predict.official.views.scale: must be less than 1, not 1.0"),
         (
             "evaluate__official-7__ensemble_last",
             0,
