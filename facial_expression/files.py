@@ -1,5 +1,6 @@
 """Files and directories that are written completely or not at all."""
 
+import errno
 import hashlib
 import json
 import os
@@ -20,19 +21,37 @@ def atomic_write(destination: str | Path) -> Iterator[Path]:
     ``destination`` stays as it was.
 
     Raises:
-        FileNotFoundError: the block created nothing.
+        OSError: the disk is full, read-only or damaged, or the block created nothing. It names ``destination``, or the
+            other file that the block could not read.
     """
     destination = Path(destination)
-    destination.parent.mkdir(parents=True, exist_ok=True)
     temporary = destination.with_name(f".{destination.name}.partial")
-    remove(temporary)
-    try:
-        yield temporary
-        if temporary.is_dir():
-            remove(destination)
-        os.replace(temporary, destination)
-    finally:
+    with name_in_errors(destination, temporary):
+        destination.parent.mkdir(parents=True, exist_ok=True)
         remove(temporary)
+        try:
+            yield temporary
+            if temporary.is_dir():
+                remove(destination)
+            os.replace(temporary, destination)
+        finally:
+            remove(temporary)
+
+
+@contextmanager
+def name_in_errors(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Name ``path`` in every `OSError` of the block that names no file, or only ``temporary`` or a file in it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None and type(error) is not OSError:
+            raise  # a library's own, such as that of a damaged archive
+        named = error.filename2 or error.filename  # of two files, the second is the one that is written
+        if named is None or (temporary and Path(named).is_relative_to(temporary)):
+            named = path
+        # NumPy reports a failed write without its number; it is nearly always a full disk.
+        number = error.errno or errno.ENOSPC
+        raise OSError(number, os.strerror(number), str(named)) from error
 
 
 def remove(path: Path) -> None:

@@ -1,5 +1,8 @@
-"""What all stages share: every path of the project, and one way to start and to fail."""
+"""What all stages share: every path of the project, and one way to start, to stop and to fail."""
 
+import ctypes
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,10 +49,40 @@ def read_input(name: str) -> FaceTable:
 
 
 def run_stage(main: Callable[[], None]) -> None:
-    """Run a stage. A `UserError` is printed without a traceback; any other exception keeps its traceback."""
+    """Run a stage, and end it as shells expect.
+
+    A `UserError`, an `OSError` that names its file, Ctrl-C (exit code 130) and SIGTERM (143) are printed in one line;
+    any other exception is a bug and keeps its traceback.
+    """
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # a character that the terminal lacks must not fail a stage
+    signal.signal(signal.SIGTERM, _terminate)
+    _stop_with_dvc()
+    stage = Path(sys.argv[0]).stem
     try:
         main()
     except UserError as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+        sys.exit(f"{stage}: {error}")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(f"{stage}: {error.filename}: {error.strerror}")
+    except KeyboardInterrupt as interruption:
+        print(": ".join([stage, "interrupted", *interruption.args]), file=sys.stderr)
+        sys.exit(128 + (signal.SIGTERM if isinstance(interruption, _Terminated) else signal.SIGINT))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a stage in the same way as Ctrl-C."""
+
+
+def _terminate(number: int, _frame: object) -> None:
+    signal.signal(number, signal.SIG_IGN)  # a second one follows when DVC, which got the first one too, is gone
+    raise _Terminated
+
+
+def _stop_with_dvc() -> None:
+    """Have Linux end this process with SIGTERM when the DVC that started it dies, so that no stage outlives its DVC."""
+    if sys.platform == "linux" and "DVC_STAGE" in os.environ:
+        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)

@@ -1,21 +1,52 @@
-"""The state of a training on disk, from which an interrupted training resumes."""
+"""The state of a training on disk, from which an interrupted training resumes.
+
+The checkpoint of a finished training stays, so that nothing is lost if its caller cannot keep the model. It is replaced
+when the workspace is used for another training.
+"""
 
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
 import keras
 import numpy as np
+from zc.lockfile import LockError, LockFile
 
 from facial_expression.data.face_table import LabeledImages
-from facial_expression.files import atomic_write, remove
+from facial_expression.errors import UserError
+from facial_expression.files import atomic_write, remove, sha256
 from facial_expression.params import Recipe
 from facial_expression.training.snapshots import architecture, snapshot_path
 
 CHECKPOINT_SECONDS = 60
+
+
+@contextmanager
+def lock(workspace: Path) -> Iterator[None]:
+    """Hold a workspace during the block. The lock ends with its process, however that ends.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    path = workspace.with_name(f"{workspace.name}.lock")  # beside the workspace, which a new training empties
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        held = LockFile(path)
+    except LockError:
+        process = path.read_text().strip()
+        raise UserError(
+            f"process {process} is training in {workspace}: wait for it, or end it with `kill {process}`, "
+            "after which the next training resumes"
+        ) from None
+    try:
+        yield
+    finally:
+        held.close()
 
 
 class Checkpoint:
@@ -29,6 +60,7 @@ class Checkpoint:
 
     Attributes:
         history: rows as :func:`facial_expression.training.loop.train` returns them.
+        written: the iteration of the checkpoint on disk, 0 without one.
         snapshots: directory of the snapshots written so far.
     """
 
@@ -39,6 +71,8 @@ class Checkpoint:
         self.snapshots = workspace / "snapshots"
         self._written_at = self._started_at = time.monotonic()
         self._seconds_before = 0.0
+        self.written = 0
+        self._kept: dict[str, Any] = {}
 
     @property
     def iteration(self) -> int:
@@ -73,23 +107,27 @@ class Checkpoint:
                     self.restore([saved[f"variable_{number}"] for number in range(len(self._variables()))])
                     self.history = json.loads(str(saved["history"]))
                     self._seconds_before = float(saved["seconds"])
+                    self.written = self.iteration
                     self._remove_stray_snapshots()
-                    print(f"resuming after iteration {self.iteration:,} of {self.recipe.iterations:,}")
+                    print(self._resumption())
                     return
-            print(f"starting over: the checkpoint in {self.workspace} belongs to another network, recipe or data")
+            print(f"starting over: the checkpoint in {self.workspace} belongs to another network, recipe, data or code")
         remove(self.workspace)
         self.snapshots.mkdir(parents=True)
 
+    def keep(self) -> None:
+        """Keep the present state in memory, for :meth:`write`."""
+        variables = {f"variable_{number}": value for number, value in enumerate(self.values())}
+        history = json.dumps(self.history)
+        self._kept = {"fingerprint": self.fingerprint, "history": history, "seconds": self.seconds, **variables}
+
     def write(self) -> None:
-        """Write the checkpoint, replacing the previous one."""
-        arrays: dict[str, Any] = {f"variable_{number}": value for number, value in enumerate(self.values())}
-        about: dict[str, Any] = {
-            "fingerprint": self.fingerprint,
-            "history": json.dumps(self.history),
-            "seconds": self.seconds,
-        }
+        """Write the state kept last, if there is one, replacing the previous checkpoint."""
+        if not self._kept:
+            return
         with atomic_write(self.workspace / "checkpoint.npz") as temporary, temporary.open("wb") as file:
-            np.savez(file, **about, **arrays)
+            np.savez(file, **self._kept)
+        self.written = json.loads(self._kept["history"])[-1]["iteration"]
         self._written_at = time.monotonic()
 
     def values(self) -> list[np.ndarray]:
@@ -100,6 +138,11 @@ class Checkpoint:
         """Assign what :meth:`values` returned."""
         for variable, value in zip(self._variables(), values, strict=True):
             variable.assign(value)
+
+    def _resumption(self) -> str:
+        if self.iteration == self.recipe.iterations:
+            return f"trained already: to train again, delete {self.workspace} first"
+        return f"resuming after iteration {self.iteration:,} of {self.recipe.iterations:,}"
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.network.variables, *self.network.optimizer.variables]
@@ -114,11 +157,12 @@ class Checkpoint:
 
 
 def fingerprint(network: keras.Model, description: dict[str, Any], *parts: LabeledImages) -> str:
-    """Identifies a training by network, description (except the time budget) and data."""
+    """Identifies a training by network, description (except the time budget), data, and the code that trains."""
     recipe = {key: value for key, value in description["recipe"].items() if key != "time_budget"}
-    digest = hashlib.sha256(
-        json.dumps([architecture(network), description | {"recipe": recipe}], sort_keys=True).encode()
-    )
+    code = {path.name: sha256(path) for path in sorted(Path(__file__).parent.glob("*.py"))}
+    libraries = {"numpy": np.__version__, "opencv": cv2.__version__}
+    content = [architecture(network), description | {"recipe": recipe}, code, libraries]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for part in parts:
         digest.update(np.ascontiguousarray(part.images).data)
         digest.update(np.ascontiguousarray(part.labels).data)

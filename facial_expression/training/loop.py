@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 from facial_expression.data.face_table import LabeledImages
 from facial_expression.errors import UserError
-from facial_expression.files import atomic_write, remove
+from facial_expression.files import atomic_write
 from facial_expression.params import Recipe
 from facial_expression.training.augmentation import augment
-from facial_expression.training.checkpoint import Checkpoint, fingerprint
+from facial_expression.training.checkpoint import Checkpoint, fingerprint, lock
 from facial_expression.training.optimizers import make_optimizer
 from facial_expression.training.snapshots import predict, write_description, write_snapshot
 
@@ -53,7 +53,7 @@ def train(
         validation: faces to evaluate every ``validate_every`` iterations; nothing is learned from them.
         model_directory: where to write the model at the end.
         workspace: directory for checkpoints. Training resumes from a checkpoint of the same network, recipe (except its
-            time budget), data and description. It is removed at the end, unless the time budget ended training.
+            time budget), data, description and code. The checkpoint of a finished training gives its model again.
         description: further entries of ``training.json``.
         progress: show a progress bar with images per second, time left, loss and accuracy.
 
@@ -63,7 +63,8 @@ def train(
 
     Raises:
         TrainingDivergedError: the loss or a weight is not finite.
-        UserError: there are fewer training faces than a batch holds.
+        UserError: there are fewer training faces than a batch holds, or another process uses the workspace.
+        KeyboardInterrupt: training was interrupted; the checkpoint of the last validation is written.
     """
     if len(training.labels) < recipe.batch_size:
         raise UserError(f"{len(training.labels)} training faces are too few for a batch of {recipe.batch_size}")
@@ -75,12 +76,11 @@ def train(
     )
     network.optimizer.build(network.trainable_variables)
     checkpoint = Checkpoint(Path(workspace), network, recipe, fingerprint(network, description, training, validation))
-    checkpoint.resume()
-    if not checkpoint.is_finished:
-        _fit(network, recipe, len(classes), training, validation, checkpoint, progress)
-    _write_model(model_directory, network, description, checkpoint)
-    if checkpoint.iteration == recipe.iterations:
-        remove(checkpoint.workspace)
+    with lock(checkpoint.workspace):
+        checkpoint.resume()
+        if not checkpoint.is_finished:
+            _fit(network, recipe, len(classes), training, validation, checkpoint, progress)
+        _write_model(model_directory, network, description, checkpoint)
     return pd.DataFrame(checkpoint.history)
 
 
@@ -134,16 +134,22 @@ def _fit(
     progress: bool,
 ) -> None:
     targets = np.eye(classes, dtype=np.float32)
-    run = _Run(recipe, targets, training, validation, checkpoint)
-    network.fit(
-        batches(training, targets, recipe, checkpoint.iteration),
-        steps_per_epoch=recipe.validate_every,
-        initial_epoch=checkpoint.iteration // recipe.validate_every,
-        epochs=recipe.iterations // recipe.validate_every,
-        callbacks=[run, _ProgressBar(checkpoint, progress)],
-        shuffle=False,  # batches are shuffled already
-        verbose=0,
-    )
+    bar = _ProgressBar(checkpoint, progress)
+    try:
+        network.fit(
+            batches(training, targets, recipe, checkpoint.iteration),
+            steps_per_epoch=recipe.validate_every,
+            initial_epoch=checkpoint.iteration // recipe.validate_every,
+            epochs=recipe.iterations // recipe.validate_every,
+            callbacks=[_Run(recipe, targets, training, validation, checkpoint), bar],
+            shuffle=False,  # batches are shuffled already
+            verbose=0,
+        )
+    except KeyboardInterrupt as interruption:
+        checkpoint.write()
+        raise type(interruption)(f"the next run resumes after iteration {checkpoint.written:,}") from None
+    finally:
+        bar.close()
 
 
 class _Run(keras.callbacks.Callback):
@@ -176,6 +182,7 @@ class _Run(keras.callbacks.Callback):
         is_last = iteration == self.recipe.iterations or self.model.stop_training
         if is_last or iteration % self.recipe.snapshot_every == 0:
             self._write_snapshot(iteration)
+        self.checkpoint.keep()
         if is_last or self.checkpoint.is_due:
             self.checkpoint.write()
 
@@ -231,5 +238,5 @@ class _ProgressBar(keras.callbacks.Callback):
             f"validation {last['validation_loss']:.3f} {last['validation_accuracy']:.1%}"
         )
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+    def close(self) -> None:
         self.bar.close()

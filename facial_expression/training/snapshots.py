@@ -4,7 +4,10 @@ A model directory holds ``architecture.json``, ``training.json`` (classes, recip
 ``NNNNNN.weights.h5`` per snapshot, named after its iteration. The same training writes the same bytes.
 """
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ import keras
 import numpy as np
 
 from facial_expression.errors import UserError
+from facial_expression.files import name_in_errors
 
 _SUFFIX = ".weights.h5"
+_MARGIN = 2**20  # bytes, for what HDF5 stores about the weights
 
 
 def write_description(directory: Path, network: keras.Model, description: dict[str, Any]) -> None:
@@ -40,8 +45,17 @@ def read_description(directory: str | Path) -> dict[str, Any]:
 
 
 def write_snapshot(directory: str | Path, network: keras.Model, iteration: int) -> None:
-    """Write the network's weights as the snapshot of ``iteration``."""
-    _uncompiled(network).save_weights(snapshot_path(directory, iteration))
+    """Write the network's weights as the snapshot of ``iteration``.
+
+    Raises:
+        OSError: the disk is full or read-only.
+    """
+    path = snapshot_path(directory, iteration)
+    # Asked beforehand, since HDF5 ends the process when it closes a file on a full disk.
+    if shutil.disk_usage(directory).free < 4 * network.count_params() + _MARGIN:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    with name_in_errors(path):
+        _uncompiled(network).save_weights(path)
 
 
 def snapshot_path(directory: str | Path, iteration: int) -> Path:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 
 from facial_expression.data.face_table import LabeledImages
+from facial_expression.errors import UserError
 from facial_expression.networks import shallow, wide
 from facial_expression.training import checkpoint, loop, snapshots
 from helpers.training import (
@@ -42,7 +44,7 @@ def reference(tmp_path_factory):
 
 def assert_same(directory, history, reference):
     pd.testing.assert_frame_equal(history, reference[0], check_exact=True)
-    assert read_files(directory) == {f"model/{name}": content for name, content in reference[1].items()}
+    assert read_files(directory / "model") == reference[1]
 
 
 # Processes
@@ -53,15 +55,13 @@ def test_other_process_with_one_core_writes_the_same_bytes(tmp_path, reference):
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     ended = train_in_process(tmp_path, threads=cores, one_core=True)
     assert ended.returncode == 0, ended.stderr
-    history = pd.read_pickle(tmp_path / "history.pickle")
-    (tmp_path / "history.pickle").unlink()
-    assert_same(tmp_path, history, reference)
+    assert_same(tmp_path, pd.read_pickle(tmp_path / "history.pickle"), reference)
 
 
 def test_next_process_finishes_what_a_killed_one_began(tmp_path, reference, capsys):
     killed = train_in_process(tmp_path, kill_before=9)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["workspace"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["workspace", "workspace.lock"]
     history = train(tmp_path)
     assert "resuming after iteration 6 of 12" in capsys.readouterr().out
     assert_same(tmp_path, history, reference)
@@ -100,8 +100,8 @@ def half_written_model(patch):
     patch.setattr(loop, "write_description", write)
 
 
-def workspace_not_removed(patch):
-    patch.setattr(loop, "remove", interrupt)
+def unkept_history(patch):
+    patch.setattr(loop.pd, "DataFrame", interrupt)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def workspace_not_removed(patch):
         [half_written_snapshot],
         [half_written_checkpoint],
         [half_written_model],
-        [workspace_not_removed],
+        [unkept_history],
     ],
     ids=["before the first checkpoint", "three times", "snapshot", "checkpoint", "model directory", "at the very end"],
 )
@@ -120,7 +120,7 @@ def test_interrupted_training_ends_with_the_same_bytes(tmp_path, reference, mome
     for moment in moments:
         with interrupted(moment):
             train(tmp_path)
-        assert (tmp_path / "model").exists() == (moment is workspace_not_removed)
+        assert (tmp_path / "model").exists() == (moment is unkept_history)
     assert_same(tmp_path, train(tmp_path), reference)
 
 
@@ -146,6 +146,38 @@ def test_writes_checkpoints_each_minute_and_at_the_end(tmp_path, monkeypatch):
     train(tmp_path, change(PLAIN, iterations=8, snapshot_every=8, validate_every=1), shallow.build)
     assert checkpoint.CHECKPOINT_SECONDS == 60
     assert written == [3, 6, 8]  # 75 seconds after the start, 75 after that, and the last
+
+
+def test_finished_training_gives_its_model_again(tmp_path, monkeypatch, capsys, reference):
+    """DVC may fail to record it: another command holds its lock, or a kill comes too soon."""
+    train(tmp_path)
+    shutil.rmtree(tmp_path / "model")
+    monkeypatch.setattr(loop, "batches", interrupt)
+    assert_same(tmp_path, train(tmp_path), reference)
+    assert capsys.readouterr().out == f"trained already: to train again, delete {tmp_path / 'workspace'} first\n"
+
+
+@pytest.mark.parametrize(("number", "written"), [(2, 0), (5, 3), (11, 9)])
+def test_stopped_training_writes_its_last_validation(tmp_path, monkeypatch, reference, number, written):
+    def stop():
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        before_update(number, stop)(patch)
+        with pytest.raises(KeyboardInterrupt, match=f"the next run resumes after iteration {written}"):
+            train(tmp_path)
+    assert (tmp_path / "workspace" / "checkpoint.npz").exists() == (written > 0)
+    assert_same(tmp_path, train(tmp_path), reference)
+
+
+def test_second_training_names_the_process_of_the_first(tmp_path):
+    message = f"process {os.getpid()} is training in {tmp_path / 'workspace'}: wait for it, or end it with `kill "
+    with checkpoint.lock(tmp_path / "workspace"):
+        for _ in range(2):
+            with pytest.raises(UserError, match=re.escape(message)), checkpoint.lock(tmp_path / "workspace"):
+                pass
+    with checkpoint.lock(tmp_path / "workspace"):
+        pass
 
 
 # Fingerprints
@@ -206,8 +238,22 @@ def test_resumes_only_the_same_training(tmp_path, monkeypatch, capsys, begun, st
     with pytest.raises(Interruption):
         train(tmp_path, **{"recipe": PLAIN, "build": shallow.build} | changes)
     assert starts == [start]
-    restart = f"starting over: the checkpoint in {tmp_path / 'workspace'} belongs to another network, recipe or data"
+    restart = (
+        f"starting over: the checkpoint in {tmp_path / 'workspace'} belongs to another network, recipe, data or code"
+    )
     assert capsys.readouterr().out.strip() == ("resuming after iteration 3 of 6" if start else restart)
+
+
+def test_other_code_trains_anew(tmp_path, monkeypatch, begun):
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "checkpoint.py").write_text("another algorithm")
+    monkeypatch.setattr(checkpoint, "__file__", str(tmp_path / "training" / "checkpoint.py"))
+    starts = []
+    monkeypatch.setattr(loop, "batches", lambda *arguments: starts.append(arguments[-1]) or interrupt())
+    with pytest.raises(Interruption):
+        train(tmp_path, PLAIN, shallow.build)
+    assert starts == [0]
 
 
 def test_nothing_of_another_training_reaches_the_model(tmp_path, reference):
@@ -262,7 +308,6 @@ def test_sufficient_budget_changes_nothing(tmp_path, minutes, unlimited, budget)
     history = train_for(budget, tmp_path)
     pd.testing.assert_frame_equal(history, unlimited[0], check_exact=True)
     assert_model(tmp_path, unlimited, [6, 12], budget)
-    assert not (tmp_path / "workspace").exists()
 
 
 @pytest.mark.parametrize("budgets", [(8, 0), (2, 8, 1000)], ids=str)
@@ -277,7 +322,6 @@ def test_larger_budgets_resume_to_the_same_bytes(tmp_path, capsys, minutes, unli
     assert minutes() == 12
     pd.testing.assert_frame_equal(history, unlimited[0], check_exact=True)
     assert_model(tmp_path, unlimited, [6, 12], budgets[-1])
-    assert not (tmp_path / "workspace").exists()
 
 
 def test_spent_budget_writes_the_same_model_without_training(tmp_path, monkeypatch, minutes, unlimited):
