@@ -7,10 +7,14 @@ COVERAGE := --cov --cov-report=term:skip-covered
 PIN := $(BIN)/uv pip compile --universal --generate-hashes --annotation-style line \
 	--custom-compile-command "make requirements" --quiet $(UPGRADE) pyproject.toml
 
+# Wheels alone, since building a package runs its code; the landmark model has none.
+INSTALL := pip install --disable-pip-version-check --require-hashes --only-binary :all: \
+	--no-binary face-recognition-models
+
 # DVC runs the stages as `python -m ...`, so the environment's Python comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test types lint repro pull serve readme screenshot bench requirements clean
+.PHONY: help demo test types lint repro train drift pull serve readme report screenshot bench licenses audit requirements clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,12 +28,19 @@ test: $(READY)  ## run all tests, two files at a time, and print the coverage
 types: $(READY)  ## check the types of the package and the application
 	$(BIN)/mypy
 
-lint: $(READY)  ## check style and formatting
+lint: $(READY)  ## check style, formatting and workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/zizmor --offline --quiet .github
 
 repro: $(READY)  ## run the pipeline with params.yaml; only what has changed runs again
 	$(BIN)/dvc repro
+
+train: $(READY)  ## train several runs at once, one per core: make train RUNS="small wide"
+	$(BIN)/python -m tools.train $(RUNS)
+
+drift: $(READY)  ## fail if dvc.lock does not fit code, parameters and data
+	$(BIN)/dvc repro --pull --allow-missing --dry | tee /dev/stderr | grep --quiet "up to date"
 
 pull: $(READY)  ## fetch the pinned model for serving from release-store/
 	$(BIN)/dvc pull models/serving
@@ -41,6 +52,9 @@ serve: $(SERVE)/ready models/serving/card.json  ## serve the web application at 
 readme: $(READY)  ## update the tables in README.md, docs/results.md and MODEL_CARD.md
 	$(BIN)/python -m tools.update_readme
 
+report: $(READY)  ## show what a branch changes in metrics, parameters and figures: make report BASE=main
+	@$(BIN)/python -m tools.pull_request_report $(BASE)
+
 screenshot: $(READY)  ## take the README's screenshot of the page
 	$(BIN)/python -m tools.screenshot docs/images/page.png
 
@@ -48,6 +62,12 @@ bench: $(READY)  ## measure decoding, training and serving
 	$(BIN)/python -m benchmarks.decoding
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.serving
+
+licenses: $(READY)  ## list the license of every dependency
+	@$(BIN)/pip-licenses --from=mixed --order=license --format=markdown
+
+audit: $(READY)  ## look for known vulnerabilities in the pinned dependencies
+	$(BIN)/pip-audit --disable-pip --require-hashes --requirement requirements.txt
 
 requirements: $(READY)  ## pin what pyproject.toml needs; UPGRADE=--upgrade takes newer versions
 	$(PIN) --python-version 3.10 --all-extras --output-file requirements.txt
@@ -59,14 +79,14 @@ clean:  ## delete what demo, tests and checks leave behind
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 10) <= sys.version_info < (3, 14) else "Python 3.10 to 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/python -m $(INSTALL) --requirement requirements.txt
 	touch $@
 
 $(SERVE)/ready: requirements-serve.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or later is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 serve")'
 	rm -rf $(SERVE)
 	$(PYTHON) -m venv $(SERVE)
-	$(SERVE)/bin/python -m pip install --disable-pip-version-check --no-compile --requirement requirements-serve.txt
+	$(SERVE)/bin/python -m $(INSTALL) --no-compile --requirement requirements-serve.txt
 	$(SERVE)/bin/python -m pip uninstall --quiet --yes pip setuptools
 	env -u PYTHONDONTWRITEBYTECODE $(SERVE)/bin/python -c 'import app.main, uvicorn.main'  # compiles only what serving imports
 	touch $@

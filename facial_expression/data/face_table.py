@@ -24,7 +24,7 @@ import pandas as pd
 
 from facial_expression.emotions import NAMES, in_order
 from facial_expression.errors import UserError
-from facial_expression.files import atomic_write
+from facial_expression.files import atomic_write, name_in_errors
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 LEFT_OUT = "none"
@@ -141,6 +141,7 @@ def read_face_table(directory: str | Path, memory_map: bool = False) -> FaceTabl
 
     Raises:
         UserError: a file is missing or damaged, or the files do not belong together.
+        OSError: the disk fails.
     """
     directory = Path(directory)
     for part in (_IMAGES, _FACES):
@@ -149,10 +150,11 @@ def read_face_table(directory: str | Path, memory_map: bool = False) -> FaceTabl
     mode: Literal["r"] | None = "r" if memory_map else None
     try:
         landmarks = directory / _LANDMARKS
-        return FaceTable(
-            np.load(directory / _IMAGES, mmap_mode=mode),
-            pd.read_csv(directory / _FACES, keep_default_na=False, na_values={"duplicate_of": [""]}),
-            np.load(landmarks, mmap_mode=mode) if landmarks.exists() else None,
-        )
+        with name_in_errors(directory):
+            return FaceTable(
+                np.load(directory / _IMAGES, mmap_mode=mode),
+                pd.read_csv(directory / _FACES, keep_default_na=False, na_values={"duplicate_of": [""]}),
+                np.load(landmarks, mmap_mode=mode) if landmarks.exists() else None,
+            )
     except (ValueError, EOFError, BadZipFile) as error:  # what numpy raises for a damaged or an empty file
         raise UserError(f"{directory} is not a face table: {error}") from error

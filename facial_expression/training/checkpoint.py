@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import cv2
 import keras
@@ -102,18 +103,29 @@ class Checkpoint:
         """Restore the checkpoint of the same training, or start with an empty workspace."""
         path = self.workspace / "checkpoint.npz"
         if path.exists():
-            with np.load(path) as saved:
-                if str(saved["fingerprint"]) == self.fingerprint:
-                    self.restore([saved[f"variable_{number}"] for number in range(len(self._variables()))])
-                    self.history = json.loads(str(saved["history"]))
-                    self._seconds_before = float(saved["seconds"])
-                    self.written = self.iteration
-                    self._remove_stray_snapshots()
-                    print(self._resumption())
-                    return
-            print(f"starting over: the checkpoint in {self.workspace} belongs to another network, recipe, data or code")
+            fault = self._restore_from(path)
+            if not fault:
+                self.written = self.iteration
+                self._remove_stray_snapshots()
+                print(self._resumption())
+                return
+            print(f"starting over: the checkpoint in {self.workspace} {fault}")
         remove(self.workspace)
         self.snapshots.mkdir(parents=True)
+
+    def _restore_from(self, path: Path) -> str | None:
+        """Restore a checkpoint, or say what is wrong with it."""
+        try:
+            with np.load(path) as saved:
+                if str(saved["fingerprint"]) != self.fingerprint:
+                    return "belongs to another network, recipe, data or code"
+                variables = [saved[f"variable_{number}"] for number in range(len(self._variables()))]
+                history, seconds = json.loads(str(saved["history"])), float(saved["seconds"])
+        except (BadZipFile, EOFError, KeyError, ValueError) as error:
+            return f"is damaged ({error})"
+        self.restore(variables)
+        self.history, self._seconds_before = history, seconds
+        return None
 
     def keep(self) -> None:
         """Keep the present state in memory, for :meth:`write`."""

@@ -15,6 +15,7 @@ from facial_expression.data.face_table import LabeledImages
 from facial_expression.errors import UserError
 from facial_expression.networks import shallow, wide
 from facial_expression.training import checkpoint, loop, snapshots
+from helpers.disks import small_disk
 from helpers.training import (
     CLASSES,
     EVERYTHING,
@@ -168,6 +169,38 @@ def test_stopped_training_writes_its_last_validation(tmp_path, monkeypatch, refe
             train(tmp_path)
     assert (tmp_path / "workspace" / "checkpoint.npz").exists() == (written > 0)
     assert_same(tmp_path, train(tmp_path), reference)
+
+
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b""])
+def test_damaged_checkpoint_starts_over(tmp_path, capsys, begun, damage):
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "workspace" / "checkpoint.npz"
+    path.write_bytes(damage(path.read_bytes()))
+    train(tmp_path, PLAIN, shallow.build)
+    assert f"starting over: the checkpoint in {tmp_path / 'workspace'} is damaged" in capsys.readouterr().out
+
+
+def test_flipped_byte_in_the_checkpoint_starts_over(tmp_path, capsys, begun):
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "workspace" / "checkpoint.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    train(tmp_path, PLAIN, shallow.build)
+    assert "is damaged" in capsys.readouterr().out
+
+
+def test_full_disk_names_the_snapshot_and_keeps_the_checkpoint(tmp_path):
+    with small_disk(tmp_path / "disk", megabytes=8) as disk:
+        whole = train(tmp_path, PLAIN, shallow.build)
+        with interrupted(before_update(4)):
+            train(disk, PLAIN, shallow.build)
+        filler = disk / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(disk).free - 2**20))
+        with pytest.raises(OSError, match=r"No space left on device: '.*/snapshots/000006\.weights\.h5'"):
+            train(disk, PLAIN, shallow.build)
+        filler.unlink()
+        assert_same(disk, train(disk, PLAIN, shallow.build), (whole, read_files(tmp_path / "model")))
 
 
 def test_second_training_names_the_process_of_the_first(tmp_path):

@@ -1,0 +1,87 @@
+"""Train several runs at once, one process each, and record them with DVC.
+
+    make train RUNS="small wide"
+
+DVC allows one command at a time, which two `dvc repro` started together find out too late. So the runs train without
+DVC here, and at the end a single `dvc repro` takes up the finished trainings. Ctrl-C stops all of them with a
+checkpoint, from which the same command resumes.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from rich.live import Live
+from rich.table import Table
+
+from facial_expression.params import Run, load_params
+
+LOGS = Path(".checkpoints/logs")
+DVC_REPRO = [sys.executable, "-m", "dvc", "repro"]
+
+
+def main() -> None:
+    runs = load_params().all_runs
+    parser = argparse.ArgumentParser(description="Train several runs at once, one process each, and record them")
+    parser.add_argument("runs", nargs="+", choices=runs, metavar="run", help=f"one of {', '.join(runs)}")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time; one per core by default")
+    arguments = parser.parse_args()
+    chosen = [runs[name] for name in dict.fromkeys(arguments.runs)]
+    if subprocess.run([*DVC_REPRO, "filter_classes"]).returncode:  # what the trainings read, if it is not there yet
+        sys.exit("train: the stages before training failed for the reason above")
+    try:
+        codes = _train_all(chosen, arguments.jobs)
+    except KeyboardInterrupt:
+        print("train: interrupted; the same command resumes", file=sys.stderr)
+        sys.exit(130)
+    trained = [f"train_{run.stage}@{run.name}" for run in chosen if codes[run.name] == 0]
+    recorded = not trained or subprocess.run([*DVC_REPRO, *trained]).returncode == 0
+    failed = [name for name, code in codes.items() if code]
+    if failed:
+        sys.exit(f"train: {', '.join(failed)} failed; {LOGS}/ says why")
+    if not recorded:
+        sys.exit("train: everything is trained, but not recorded for the reason above; the same command records it")
+
+
+def _train_all(runs: list[Run], jobs: int) -> dict[str, int]:
+    """Exit codes of the training stages by run."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    pool = ThreadPoolExecutor(jobs)
+    codes = {run.name: pool.submit(_train, run) for run in runs}
+    try:
+        with Live(refresh_per_second=1) as live:
+            while not all(code.done() for code in codes.values()):
+                live.update(_table(codes))
+                time.sleep(0.5)
+            live.update(_table(codes))
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C has reached the trainings too: wait for their checkpoints
+    return {name: code.result() for name, code in codes.items()}
+
+
+def _train(run: Run) -> int:
+    with _log(run.name).open("w") as log:
+        command = [sys.executable, "-m", f"stages.train_{run.stage}", run.name]
+        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
+
+
+def _log(run: str) -> Path:
+    return LOGS / f"{run}.log"
+
+
+def _table(codes: dict[str, Future[int]]) -> Table:
+    """Each run with the last line of its log, which is the progress bar or the error."""
+    table = Table("run", "progress")
+    for name, code in codes.items():
+        started = code.running() or code.done()
+        lines = _log(name).read_text().splitlines() if started and _log(name).exists() else []
+        table.add_row(name, lines[-1] if lines else "starting" if started else "waiting")
+    return table
+
+
+if __name__ == "__main__":
+    main()
