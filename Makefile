@@ -7,9 +7,9 @@ COVERAGE := --cov --cov-report=term:skip-covered
 PIN := $(BIN)/uv pip compile --universal --generate-hashes --annotation-style line \
 	--custom-compile-command "make requirements" --quiet $(UPGRADE) pyproject.toml
 
-# Wheels alone, since building a package runs its code; the landmark model has none.
+# Wheels alone, since building a package runs its code; two packages have none.
 INSTALL := pip install --disable-pip-version-check --require-hashes --only-binary :all: \
-	--no-binary face-recognition-models
+	--no-binary face-recognition-models,antlr4-python3-runtime
 
 # DVC runs the stages as `python -m ...`, so the environment's Python comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
