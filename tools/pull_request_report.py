@@ -21,8 +21,8 @@ def main() -> None:
     server, repository = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_REPOSITORY")
     print(f"## What {head[:7]} changes since {base[:7]}\n")
     for title in ("metrics", "params"):
-        table = _run(sys.executable, "-m", "dvc", title, "diff", "--md", base, head).strip()
-        print(f"### {title.capitalize()}\n\n{_fold(table) if table else 'No difference.'}\n")
+        table = _run(sys.executable, "-m", "dvc", title, "diff", "--md", base, head)
+        print(f"### {title.capitalize()}\n\n{_fold(table.replace(base, 'before').replace(head, 'after'))}\n")
     pictures = _run("git", "diff", "--name-only", "--no-renames", base, head, "--", "reports/*.png").splitlines()
     url = f"{server}/{repository}" if server and repository else None
     compared = [_compare(path, base, head, url) for path in pictures]
@@ -38,8 +38,10 @@ def _run(*command: str) -> str:
 
 def _fold(table: str, rows: int = 20) -> str:
     """A table of more than 20 rows, closed until it is clicked on."""
-    count = len(table.splitlines()) - 2
-    return table if count <= rows else f"<details><summary>{count} rows</summary>\n\n{table}\n\n</details>"
+    count = len(table.strip().splitlines()) - 2  # without the header
+    if count < 1:
+        return "No difference."
+    return table.strip() if count <= rows else f"<details><summary>{count} rows</summary>\n\n{table}\n</details>"
 
 
 def _compare(path: str, base: str, head: str, url: str | None) -> str:

@@ -184,6 +184,23 @@ def test_experiment_runs_in_a_committed_copy(chain):
     assert git(chain, "status", "--porcelain") == ""
 
 
+def test_several_runs_train_at_once_and_are_recorded(chain, tmp_path):
+    """Without DVC, which then takes up the finished trainings instead of training again."""
+    copy = tmp_path / "project"
+    shutil.copytree(chain, copy, symlinks=True)
+    text = (copy / "params.yaml").read_text()
+    assert "learning_rate: 0.001" in text
+    (copy / "params.yaml").write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
+    command = [sys.executable, "-m", "tools.train", "shallow", "wide", "--jobs", "2"]
+    result = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    for run in ("shallow", "wide"):
+        assert "trained already" not in (copy / f".checkpoints/logs/{run}.log").read_text()
+    assert result.stdout.count("trained already: to train again, delete .checkpoints/official/") == 2
+    status = dvc(copy, "status", "train_shallow@shallow", "train_wide@wide").stdout
+    assert "up to date" in status
+
+
 def test_killed_pipeline_completes_with_the_same_bytes(chain, tmp_path):
     """A second run of everything in another directory, so the lock also shows that nothing depends on chance."""
     copy = tmp_path / "project"

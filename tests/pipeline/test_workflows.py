@@ -71,10 +71,9 @@ def branch(tmp_path) -> Path:
 
 
 def report(clone: Path, **variables: str) -> str:
-    command = [sys.executable, "-m", "tools.pull_request_report", "base"]
+    command = [sys.executable, str(ROOT / "tools/pull_request_report.py"), "base"]
     inherited = {name: value for name, value in environment().items() if not name.startswith("GITHUB_")}
-    variables = inherited | {"PYTHONPATH": str(ROOT), **variables}
-    result = subprocess.run(command, cwd=clone, env=variables, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=clone, env=inherited | variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -86,9 +85,10 @@ def rows(markdown: str) -> list[list[str]]:
 def test_report_lists_metrics_params_and_figures(branch):
     shown = report(branch, GITHUB_SERVER_URL="https://example.org", GITHUB_REPOSITORY="owner/project")
     accuracy = json.loads((branch / ENSEMBLE).read_text())["accuracy"]
+    assert ["Path", "Metric", "before", "after", "Change"] in rows(shown)
     (changed,) = [row for row in rows(shown) if row[0] == ENSEMBLE]
     assert changed[1] == "accuracy"
-    assert [float(cell) for cell in changed[2:]] == pytest.approx([accuracy - 0.01, accuracy, 0.01])
+    assert [float(cell) for cell in changed[2:]] == pytest.approx([accuracy - 0.01, accuracy, 0.01], abs=1e-5)
     assert ["params.yaml", "recipes.study.learning_rate", "0.0005", "0.0007"] in rows(shown)
     commits = [git(branch, "rev-parse", name).strip() for name in ("base", "HEAD")]
     assert re.findall(r"!\[\w+\]\((.+?)\)", shown) == [
