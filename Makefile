@@ -40,7 +40,8 @@ train: $(READY)  ## train several runs at once, one per core: make train RUNS="s
 	$(BIN)/python -m tools.train $(RUNS)
 
 drift: $(READY)  ## fail if dvc.lock does not fit code, parameters and data
-	$(BIN)/dvc repro --pull --allow-missing --dry | tee /dev/stderr | grep --quiet "up to date"
+	@$(BIN)/dvc repro --pull --allow-missing --dry | tee /dev/stderr | grep --quiet "up to date" \
+		|| { echo "drift: the last stage above is out of date: run it, or dvc commit it if its outputs stay the same"; exit 1; }
 
 pull: $(READY)  ## fetch the pinned model for serving from release-store/
 	$(BIN)/dvc pull models/serving
