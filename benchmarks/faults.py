@@ -25,6 +25,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -32,16 +33,10 @@ from rich.table import Table
 from ruamel.yaml import YAML
 from tqdm import tqdm
 
-from tools.demo import commit, make_copy
+from facial_expression.params import load_params
+from tools.demo import ROOT, commit, make_copy
 
 RECIPE = {"iterations": 12, "snapshot_every": 4, "validate_every": 2, "batch_size": 20}
-OVERRIDES = {
-    "download": {"dataset": "synthetic", "synthetic_faces": 600},
-    "recipes": {"study": RECIPE, "short": RECIPE | {"warmup": 1}, "long": RECIPE | {"batch_size": 8, "warmup": 1}},
-    "runs": {"shallow": {"study-shallow": None}, "wide": {"study-wide": None}, "resnet": {"small-original": None}},
-    "evaluate": {"study-6": None, "official-6": {"ensemble_last": 2, "bootstrap_samples": 100}, "official-7": None},
-    "export": {"calibration_faces": 50},
-}
 RESULTS = ("data", "models", "reports")
 
 
@@ -94,9 +89,28 @@ def run_trial(pipeline: Pipeline, number: int, choose: random.Random, outcomes: 
         tqdm.write(f"trial {number}, {stage}, {', '.join(names)}: {'; '.join(wrong)}")
 
 
+def small_pipeline() -> dict[str, Any]:
+    """Changes of params.yaml: few faces, short trainings, the exported report alone, and one run of each network."""
+    params = load_params(ROOT / "params.yaml")
+    exported = params.export.report
+    kept = {run.stage: name for name, run in reversed(params.runs_of(params.evaluate[exported].protocol).items())}
+    runs: dict[str, Any] = {stage: {} for stage in kept}
+    for name, run in params.all_runs.items():
+        if kept[run.stage] != name:
+            runs[run.stage][name] = None
+    others = dict.fromkeys(report for report in params.evaluate if report != exported)
+    return {
+        "download": {"dataset": "synthetic", "synthetic_faces": 600},
+        "recipes": {"study": RECIPE, "short": RECIPE | {"warmup": 1}, "long": RECIPE | {"batch_size": 8, "warmup": 1}},
+        "runs": runs,
+        "evaluate": {exported: {"ensemble_last": 2, "bootstrap_samples": 100}, **others},
+        "export": {"calibration_faces": 50},
+    }
+
+
 def run_undisturbed(root: Path) -> Pipeline:
     """Run every stage of a new copy, one at a time."""
-    make_copy(root, OVERRIDES)
+    make_copy(root, small_pipeline())
     checkpoint = root / "facial_expression/training/checkpoint.py"
     checkpoint.write_text(checkpoint.read_text().replace("CHECKPOINT_SECONDS = 60", "CHECKPOINT_SECONDS = -1"))
     commit(root, "Copy")

@@ -1,5 +1,7 @@
 """Atomic writing of files and directories, JSON files, and checksums."""
 
+import errno
+import gzip
 import json
 from pathlib import Path
 
@@ -179,3 +181,18 @@ def test_damaged_json_error_names_file_and_command(tmp_path, content):
 def test_sha256_matches_known_value(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_disk_errors_name_what_was_to_be_written(tmp_path):
+    with pytest.raises(OSError, match=r"No space left on device: '.*faces'"), atomic_write(tmp_path / "faces") as path:
+        raise OSError(errno.ENOSPC, "no space", str(path / "images.npy"))
+    with pytest.raises(OSError, match=r"No space left on device: '.*faces'"), atomic_write(tmp_path / "faces"):
+        raise OSError("1000 requested and 20 written")  # NumPy's
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disk_errors_of_other_files_keep_their_names(tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"), atomic_write(tmp_path / "faces"):
+        (tmp_path / "absent").read_bytes()
+    with pytest.raises(gzip.BadGzipFile, match="not gzip"), atomic_write(tmp_path / "faces"):
+        raise gzip.BadGzipFile("not gzip")

@@ -118,6 +118,21 @@ def test_core_installs_no_training_or_serving_library(declared):
     assert core.isdisjoint(declared["serve"])
 
 
+def test_gpl_packages_are_named_and_for_development_alone(declared):
+    found = {name for extra in EXTRAS for name in installed_with(declared[extra].values()) if is_gpl(name)}
+    text = (ROOT / "THIRD_PARTY.md").read_text()
+    assert found == {"grandalf", "pygit2"}
+    assert all(name in text for name in found)
+    assert found.isdisjoint(installed_with([*declared[""].values(), *declared["serve"].values()]))
+
+
+def is_gpl(name: str) -> bool:
+    """Whether a distribution is under the GPL, with no other license to choose."""
+    about = importlib.metadata.metadata(name)
+    terms = [about["License-Expression"] or about["License"] or "", *about.get_all("Classifier", [])]
+    return any(re.search(r"\bGPL|General Public License v\d \(GPL", term) and " OR " not in term for term in terms)
+
+
 @pytest.mark.parametrize(
     ("folders", "extras"),
     [
