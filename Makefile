@@ -14,7 +14,7 @@ INSTALL := pip install --disable-pip-version-check --require-hashes --only-binar
 # DVC runs the stages as `python -m ...`, so the environment's Python comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test types lint repro train drift pull serve readme report screenshot bench licenses audit requirements clean
+.PHONY: help demo test types lint repro train drift serve readme report screenshot bench licenses audit requirements clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,10 +43,7 @@ drift: $(READY)  ## fail if dvc.lock does not fit code, parameters and data
 	@$(BIN)/dvc repro --pull --allow-missing --dry | tee /dev/stderr | grep --quiet "up to date" \
 		|| { echo "drift: the last stage above is out of date: run it, or dvc commit it if its outputs stay the same"; exit 1; }
 
-pull: $(READY)  ## fetch the pinned model for serving from release-store/
-	$(BIN)/dvc pull models/serving
-
-serve: $(SERVE)/ready models/serving/card.json  ## serve the web application at http://127.0.0.1:8000
+serve: $(SERVE)/ready  ## serve the web application at http://127.0.0.1:8000
 	OPENCV_IPP=avx2 FACIAL_EXPRESSION_MODEL=models/serving \
 		$(SERVE)/bin/python -m uvicorn --factory app.main:create_app --host 127.0.0.1
 
@@ -91,6 +88,3 @@ $(SERVE)/ready: requirements-serve.txt
 	$(SERVE)/bin/python -m pip uninstall --quiet --yes pip setuptools
 	env -u PYTHONDONTWRITEBYTECODE $(SERVE)/bin/python -c 'import app.main, uvicorn.main'  # compiles only what serving imports
 	touch $@
-
-models/serving/card.json:
-	$(MAKE) pull

@@ -22,7 +22,7 @@ from facial_expression.params import load_params
 
 ROOT = Path(__file__).resolve().parent.parent
 OVERRIDES = Path(__file__).with_name("demo_params.yaml")
-LEFT_BEHIND = ("reports/", "dvc.lock", "release-store/")
+LEFT_BEHIND = ("reports/", "models/", "dvc.lock")
 """What belongs to the project's own data."""
 
 

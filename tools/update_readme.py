@@ -27,7 +27,7 @@ def main() -> None:
     classes = list(next(iter(reports[STUDY].values()))["recall"])
     if not is_comparable(params.download, classes):
         raise UserError("the tables are about FER2013 without disgust, and params.yaml is about other data")
-    card = read_json("models/serving/card.json", "dvc pull models/serving")
+    card = read_json("models/serving/card.json", "git checkout models/serving")
     summary = summary_markdown(reports[STUDY], reports[OFFICIAL], core_minutes(params))
     replace_block("README.md", "results", summary)
     replace_block("docs/results.md", "full-results", results_markdown(reports))

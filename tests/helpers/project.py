@@ -36,3 +36,11 @@ def git(directory: Path, *words: str) -> str:
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
     command = ["git", *identity, *words]
     return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=True).stdout
+
+
+def python(directory: Path, *words: str) -> str:
+    """Run Python, require its success and return its output."""
+    command = [sys.executable, *words]
+    result = subprocess.run(command, cwd=directory, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    return result.stdout

@@ -1,24 +1,30 @@
-"""The pinned model: pulled in a fresh clone without account or network, verified, and nothing to train afterwards."""
+"""The served model: in every clone, to be had from outside without account or remote, and nothing to train for it."""
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
-from helpers.project import ROOT, dvc, git, try_dvc
+from helpers.project import ROOT, dvc, git, python
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A clone of the last commit with an empty cache."""
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory) -> Path:
+    """A clone of the last commit with an empty cache, and a tag for a version of the model."""
     if not (ROOT / ".git").exists():
         pytest.skip("no git repository to clone")
-    git(tmp_path, "clone", "--quiet", str(ROOT), "clone")
-    return tmp_path / "clone"
+    directory = tmp_path_factory.mktemp("release")
+    git(directory, "clone", "--quiet", str(ROOT), "clone")
+    git(directory / "clone", "tag", "--annotate", "--message", "The served classifier", "classifier@v9.0.0")
+    return directory / "clone"
 
 
-def test_pull_brings_the_model_that_the_card_describes(clone):
-    dvc(clone, "pull", "models/serving")
+def digests(directory: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(directory.iterdir())}
+
+
+def test_clone_holds_the_model_that_the_card_describes(clone):
     card = json.loads((clone / "models/serving/card.json").read_text())
     content = (clone / "models/serving/model.onnx").read_bytes()
     assert hashlib.sha256(content).hexdigest() == card["model"]["sha256"]
@@ -31,30 +37,30 @@ def test_pull_brings_the_model_that_the_card_describes(clone):
     assert (card["metrics"]["n"], card["temperature"]) == (measured["n"], measured["temperature"])
 
 
-def test_release_store_holds_the_served_model_alone(clone):
-    dvc(clone, "pull", "models/serving")
-    stored = sum(path.stat().st_size for path in (clone / "release-store").rglob("*") if path.is_file())
-    served = sum(path.stat().st_size for path in (clone / "models/serving").iterdir())
-    assert served <= stored < served + 10_000  # a listing of the directory
+@pytest.mark.parametrize(
+    "words",
+    [("get", "{url}", "models/serving"), ("artifacts", "get", "{url}", "classifier")],
+    ids=["get", "artifacts get"],
+)
+def test_git_url_gives_the_model(clone, tmp_path, words):
+    dvc(tmp_path, *(word.format(url=clone.as_uri()) for word in words), "--out", "classifier")
+    assert digests(tmp_path / "classifier") == digests(clone / "models/serving")
 
 
-def test_refuses_a_damaged_store(clone):
-    (largest,) = sorted((clone / "release-store").rglob("*"), key=lambda path: path.stat().st_size)[-1:]
-    largest.chmod(0o644)
-    content = bytearray(largest.read_bytes())
-    content[len(content) // 2] ^= 1
-    largest.write_bytes(content)
-    assert try_dvc(clone, "pull", "models/serving").returncode != 0
-    assert not (clone / "models/serving/model.onnx").exists()
+def test_other_project_imports_the_model(clone, tmp_path):
+    git(tmp_path, "init", "--quiet")
+    dvc(tmp_path, "init", "--quiet")
+    dvc(tmp_path, "import", clone.as_uri(), "models/serving", "--out", "classifier")
+    assert digests(tmp_path / "classifier") == digests(clone / "models/serving")
+    assert "up to date" in dvc(tmp_path, "status").stdout
+
+
+def test_python_reads_the_card_from_a_git_url(clone, tmp_path):
+    read = f"import dvc.api; print(dvc.api.read('models/serving/card.json', repo={clone.as_uri()!r}))"
+    assert json.loads(python(tmp_path, "-c", read)) == json.loads((clone / "models/serving/card.json").read_text())
 
 
 def test_trains_nothing_where_everything_is_pinned(clone):
     result = dvc(clone, "repro", "--pull", "--allow-missing")
     assert "Running stage" not in result.stdout
     assert git(clone, "status", "--porcelain") == ""
-
-
-def test_pulls_in_a_windows_checkout(tmp_path):
-    git(tmp_path, "-c", "core.autocrlf=true", "clone", "--quiet", str(ROOT), "clone")
-    dvc(tmp_path / "clone", "pull", "models/serving")
-    assert "Running stage" not in dvc(tmp_path / "clone", "repro", "--pull", "--allow-missing").stdout
