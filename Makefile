@@ -34,6 +34,7 @@ lint: $(READY)  ## check style, formatting and workflows
 	$(BIN)/zizmor --offline --quiet .github
 
 repro: $(READY)  ## run the pipeline with params.yaml; only what has changed runs again
+	$(BIN)/python -m stages.download --check
 	$(BIN)/dvc repro
 
 train: $(READY)  ## train several runs at once, one per core: make train RUNS="small wide"
@@ -70,6 +71,7 @@ audit: $(READY)  ## look for known vulnerabilities in the pinned dependencies
 requirements: $(READY)  ## pin what pyproject.toml needs; UPGRADE=--upgrade takes newer versions
 	$(PIN) --python-version 3.10 --all-extras --output-file requirements.txt
 	$(PIN) --python-version 3.11 --extra serve --constraint requirements.txt --output-file requirements-serve.txt
+	$(BIN)/python -m tools.write_versions
 
 clean:  ## delete what demo, tests and checks leave behind
 	rm -rf demo build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info

@@ -58,7 +58,7 @@ class Download(Block):
     dataset: Literal["fer2013", "synthetic"]
     archive: str | None
     kaggle_handle: Annotated[str, Field(pattern=_OWNER_AND_NAME)]
-    md5: Annotated[str, Field(pattern=_MD5)] | None
+    md5: Annotated[str, Field(pattern=_MD5)]
     synthetic_faces: Annotated[int, Field(ge=50, le=1_000_000)]
     synthetic_seed: Seed
 

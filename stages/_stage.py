@@ -7,12 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from facial_expression.data.face_table import FaceTable, read_face_table
 from facial_expression.errors import UserError
 
 RAW = Path("data/raw/fer2013.csv")
 DECODED, ALIGNED, CENTERED, FILTERED = (Path("data", name) for name in ("decoded", "aligned", "centered", "filtered"))
-INPUTS = {"decoded": DECODED, "aligned": ALIGNED, "centered": CENTERED}
 SERVING, VARIANTS = Path("models/serving"), Path("models/variants")
 DATASET = Path("reports/dataset.json")
 WORKSPACE = Path(".checkpoints")
@@ -41,11 +39,6 @@ def validation_path(run: str) -> Path:
 def report_directory(report: str) -> Path:
     """Where the stage ``evaluate`` writes a report."""
     return Path("reports", report)
-
-
-def read_input(name: str) -> FaceTable:
-    """The filtered faces with the images that a network sees: ``aligned``, ``centered`` or ``decoded``."""
-    return read_face_table(FILTERED).with_images_of(read_face_table(INPUTS[name], memory_map=True))
 
 
 def run_stage(main: Callable[[], None]) -> None:

