@@ -14,7 +14,7 @@ INSTALL := pip install --disable-pip-version-check --require-hashes --only-binar
 # DVC runs the stages as `python -m ...`, so the environment's Python comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test types lint repro train drift serve readme report screenshot bench licenses audit requirements clean
+.PHONY: help demo test types lint repro train drift check serve readme report screenshot bench licenses audit requirements clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ train: $(READY)  ## train several runs at once, one per core: make train RUNS="s
 drift: $(READY)  ## fail if dvc.lock does not fit code, parameters and data
 	@$(BIN)/dvc repro --pull --allow-missing --dry | tee /dev/stderr | grep --quiet "up to date" \
 		|| { echo "drift: the last stage above is out of date: run it, or dvc commit it if its outputs stay the same"; exit 1; }
+
+check: $(READY)  ## hash what dvc.lock pins, in the workspace and in DVC's cache
+	$(BIN)/python -m tools.check_pins
 
 serve: $(SERVE)/ready  ## serve the web application at http://127.0.0.1:8000
 	OPENCV_IPP=avx2 FACIAL_EXPRESSION_MODEL=models/serving \
