@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from helpers.project import ROOT, dvc, git, python
+from tools.screenshot import BROWSERS, find_chromium, launch_chromium
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,29 @@ def test_other_project_imports_the_model(clone, tmp_path):
 def test_python_reads_the_card_from_a_git_url(clone, tmp_path):
     read = f"import dvc.api; print(dvc.api.read('models/serving/card.json', repo={clone.as_uri()!r}))"
     assert json.loads(python(tmp_path, "-c", read)) == json.loads((clone / "models/serving/card.json").read_text())
+
+
+def test_plots_show_opens_without_another_host(clone, tmp_path):
+    shown = dvc(clone, "plots", "show", "--out", str(tmp_path / "plots"))
+    assert "fail" not in shown.stdout + shown.stderr
+    page = tmp_path / "plots" / "index.html"
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//[^"' >]+""", page.read_text())
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip(f"none of {', '.join(BROWSERS)} is on the PATH")
+    with launch_chromium(chromium) as browser:
+        tab = browser.new_context(offline=True).new_page()
+        tab.goto(page.as_uri())
+        runs = list((clone / "reports" / "history").glob("*/*.csv"))
+        tab.locator("canvas").nth(len(runs) - 1).wait_for()
+        assert tab.locator("canvas").count() == len(runs)
+        figures = tab.locator("img").evaluate_all("images => images.map((image) => image.naturalWidth)")
+        assert len(figures) == len(list((clone / "reports").glob("*/figures/*.png")))
+        assert min(figures) > 100
+
+
+def test_metrics_fit_a_terminal_of_120_columns(clone):
+    assert max(len(line.rstrip()) for line in dvc(clone, "metrics", "show").stdout.splitlines()) <= 120
 
 
 def test_trains_nothing_where_everything_is_pinned(clone):
