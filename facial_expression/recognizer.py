@@ -16,9 +16,17 @@ import numpy as np
 import onnxruntime
 
 from facial_expression.errors import UserError
-from facial_expression.faces.crops import Aligner, Centerer, make_cropper
+from facial_expression.faces.crops import Aligner, Centerer, average_landmarks, make_cropper
 from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.faces.mean_shape import load_mean_shape
+from facial_expression.photo_faces import (
+    PICTURE_SIDE,
+    FaceSearch,
+    reduce_picture,
+    turn_box_back,
+    turn_picture,
+    turn_points_back,
+)
 from facial_expression.probabilities import apply_temperature, soft_vote
 from facial_expression.views import Views
 
@@ -28,7 +36,6 @@ TRAINING_SIDE = 64
 FACE_SIDE = 40
 """Average width of a face's box in FER2013's pictures, in pixels."""
 
-_PHOTO_PASSES = (DetectionPass(upsampling=0), DetectionPass(upsampling=1))
 _SURROUNDINGS = 1.0  # room around a face in sides of its box, more than any crop needs
 
 
@@ -38,11 +45,13 @@ class Recognition:
 
     Attributes:
         box: left, top, width and height in pixels of the image; may extend outside it.
-        score: the detector's confidence, above 0.
+        score: the detector's confidence, above 0; 0 if the whole picture was taken as one face.
         landmarks: float32, shape (68, 2), x and y in pixels of the image, in the order of iBUG 300-W.
         crop: uint8, shape (size, size): the gray face that the network received.
         probabilities: emotion -> 0 to 1, in the project's order, summing to 1.
         uncertain: whether the confidence is below the model's threshold.
+        turn: degrees clockwise (0, 90, 180 or 270) by which the image must be turned for its faces to be upright. The
+            crop is upright; box and landmarks are in the image as given.
     """
 
     box: tuple[float, float, float, float]
@@ -51,6 +60,7 @@ class Recognition:
     crop: np.ndarray
     probabilities: dict[str, float]
     uncertain: bool
+    turn: int = 0
 
     @property
     def emotion(self) -> str:
@@ -65,6 +75,7 @@ class _CroppedFace(NamedTuple):
     score: float
     landmarks: np.ndarray
     crop: np.ndarray
+    turn: int = 0
 
 
 class Recognizer:
@@ -85,12 +96,12 @@ class Recognizer:
         settings = card["preprocessing"]
         passes = [DetectionPass(**detection_pass) for detection_pass in settings["passes"]]
         self.card = card
-        self._side = detection_side
         self._classes, self._views = card["classes"], Views(**card["views"])
         self._temperature, self._confidence_threshold = card["temperature"], card["confidence_threshold"]
         self._input = settings["input"]["name"]
         self._cropper = _make_cropper(settings)
         self._detector = FaceDetector(passes, settings["landmark_enlargement"])
+        self._search = FaceSearch(self._detector, detection_side)
         self._session = _open_session(model)
 
     @classmethod
@@ -118,19 +129,35 @@ class Recognizer:
         except ValueError as error:
             raise UserError(f"{path} cannot be used: {error}") from error
 
-    def recognize(self, image: np.ndarray, max_faces: int | None = None) -> list[Recognition]:
+    def recognize(
+        self,
+        image: np.ndarray,
+        max_faces: int | None = None,
+        *,
+        whole_picture: bool = False,
+        min_score: float | None = None,
+    ) -> list[Recognition]:
         """The faces of an image, best detector score first.
 
         Args:
             image: uint8, gray of shape (height, width) or RGB of shape (height, width, 3), at least one pixel.
             max_faces: keep at most this many faces.
+            whole_picture: take the whole image as one face, as FER2013's pictures are, without detecting any; the
+                result is a single face with score 0.
+            min_score: leave out faces with a lower detector score; None for
+                :data:`facial_expression.photo_faces.MIN_SCORE` in photos, and for all faces that are found as in
+                training.
 
         Raises:
             UserError: ``image`` has another shape or type.
         """
         picture = _as_gray(image)
-        find = self._find_as_in_training if max(picture.shape) <= TRAINING_SIDE else self._find_in_photo
-        faces = find(picture, max_faces)
+        if whole_picture:
+            faces = [self._take_whole(picture)]
+        elif max(picture.shape) <= TRAINING_SIDE:
+            faces = self._find_as_in_training(picture, max_faces, min_score)
+        else:
+            faces = self._find_in_photo(picture, max_faces, min_score)
         if not faces:
             return []
         probabilities = self.classify(np.stack([face.crop for face in faces]))
@@ -152,25 +179,36 @@ class Recognizer:
 
     def _recognition(self, face: "_CroppedFace", probabilities: np.ndarray) -> Recognition:
         by_name = {name: float(value) for name, value in zip(self._classes, probabilities, strict=True)}
-        return Recognition(*face, by_name, max(by_name.values()) < self._confidence_threshold)
+        uncertain = max(by_name.values()) < self._confidence_threshold
+        return Recognition(face.box, face.score, face.landmarks, face.crop, by_name, uncertain, face.turn)
 
-    def _find_as_in_training(self, picture: np.ndarray, max_faces: int | None) -> list["_CroppedFace"]:
+    def _take_whole(self, picture: np.ndarray) -> "_CroppedFace":
+        """The whole picture as one face, cropped as the stage ``align`` crops pictures without a detected face."""
+        height, width = picture.shape
+        box = (0.0, 0.0, float(width), float(height))
+        small, _ = reduce_picture(picture, min(1.0, PICTURE_SIDE / min(picture.shape)))
+        crop = self._cropper.crop(small, average_landmarks(small, self._cropper.mean_shape))
+        return _CroppedFace(box, 0.0, self._find_landmarks(picture, np.array(box)).astype(np.float32), crop)
+
+    def _find_as_in_training(
+        self, picture: np.ndarray, max_faces: int | None, min_score: float | None
+    ) -> list["_CroppedFace"]:
         """The faces as the stage ``align`` detects and crops them."""
-        faces = self._detector.detect(picture)[:max_faces]
+        faces = [face for face in self._detector.detect(picture) if face.score >= (min_score or 0)][:max_faces]
         crops = [self._cropper.crop(picture, face.landmarks) for face in faces]
         return [
             _CroppedFace(face.box, face.score, face.landmarks, crop) for face, crop in zip(faces, crops, strict=True)
         ]
 
-    def _find_in_photo(self, photo: np.ndarray, max_faces: int | None) -> list["_CroppedFace"]:
+    def _find_in_photo(self, photo: np.ndarray, max_faces: int | None, min_score: float | None) -> list["_CroppedFace"]:
         """The faces detected in a reduced copy and cropped from the photo."""
-        small, scale = _reduce(photo, min(1.0, self._side / max(photo.shape)))
+        turn, found = self._search.find(photo, min_score)
+        upright, size = turn_picture(photo, turn), photo.shape[::-1]
         faces = []
-        passes = (self._detector.find(small, detection_pass) for detection_pass in _PHOTO_PASSES)
-        for box, score in next(filter(None, passes), [])[:max_faces]:
-            left, top, width, height = np.array(box) / np.tile(scale, 2)
-            landmarks, crop = self._crop_from_photo(photo, (left, top, width, height))
-            faces.append(_CroppedFace((float(left), float(top), float(width), float(height)), score, landmarks, crop))
+        for box, score in found[:max_faces]:
+            landmarks, crop = self._crop_from_photo(upright, box)
+            points = turn_points_back(landmarks + 0.5, turn, size) - 0.5  # from pixel centers to corners and back
+            faces.append(_CroppedFace(turn_box_back(box, turn, size), score, points.astype(np.float32), crop, turn))
         return faces
 
     def _crop_from_photo(self, photo: np.ndarray, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -182,17 +220,17 @@ class Recognizer:
         left, top, width, height = box
         region, origin = _cut_out(photo, box)
         landmarks = self._find_landmarks(region, np.array([left - origin[0], top - origin[1], width, height]))
-        small, scale = _reduce(region, min(1.0, FACE_SIDE / width))
+        small, scale = reduce_picture(region, min(1.0, FACE_SIDE / width))
         crop = self._cropper.crop(small, (landmarks + 0.5) * scale - 0.5)
-        return (landmarks + origin).astype(np.float32), crop
+        return landmarks + origin, crop
 
     def _find_landmarks(self, region: np.ndarray, box: np.ndarray) -> np.ndarray:
         """Landmarks of the face in a box, detected at about the size used for training.
 
         A larger one gives no better landmarks, since the predictor compares single pixels, which are noisy.
         """
-        factor = self._detector.landmark_enlargement * FACE_SIDE / box[2]
-        reduced, scale = _reduce(region, min(1.0, factor))
+        factor = self._detector.landmark_enlargement * FACE_SIDE / max(box[2:])
+        reduced, scale = reduce_picture(region, min(1.0, factor))
         found = self._detector.landmarks(reduced, tuple(box * np.tile(scale, 2)), max(1, round(factor)))
         return (found + 0.5) / scale - 0.5
 
@@ -230,15 +268,6 @@ def _as_gray(image: np.ndarray) -> np.ndarray:
         f"an image must be uint8 of shape (height, width) or (height, width, 3) and not empty; "
         f"this one is {image.dtype} of shape {image.shape}"
     )
-
-
-def _reduce(picture: np.ndarray, factor: float) -> tuple[np.ndarray, np.ndarray]:
-    """The picture reduced by averaging, and the exact factors in x and y after rounding to whole pixels."""
-    if factor == 1:
-        return picture, np.ones(2)
-    size = np.array(picture.shape[::-1])
-    small = np.maximum(1, np.round(factor * size)).astype(int)
-    return cv2.resize(picture, small.tolist(), interpolation=cv2.INTER_AREA), small / size
 
 
 def _cut_out(photo: np.ndarray, box: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
