@@ -47,9 +47,8 @@ drift: $(READY)  ## fail if dvc.lock does not fit code, parameters and data
 check: $(READY)  ## hash what dvc.lock pins, in the workspace and in DVC's cache
 	$(BIN)/python -m tools.check_pins
 
-serve: $(SERVE)/ready  ## serve the web application at http://127.0.0.1:8000
-	OPENCV_IPP=avx2 FACIAL_EXPRESSION_MODEL=models/serving \
-		$(SERVE)/bin/python -m uvicorn --factory app.main:create_app --host 127.0.0.1
+serve: $(SERVE)/ready  ## serve the web application at http://127.0.0.1:8000; PORT=8001 takes another port
+	OPENCV_IPP=avx2 $(SERVE)/bin/python -m app
 
 readme: $(READY)  ## update the tables in README.md, docs/results.md and MODEL_CARD.md
 	$(BIN)/python -m tools.update_readme
@@ -91,5 +90,6 @@ $(SERVE)/ready: requirements-serve.txt
 	$(PYTHON) -m venv $(SERVE)
 	$(SERVE)/bin/python -m $(INSTALL) --no-compile --requirement requirements-serve.txt
 	$(SERVE)/bin/python -m pip uninstall --quiet --yes pip setuptools
-	env -u PYTHONDONTWRITEBYTECODE $(SERVE)/bin/python -c 'import app.main, uvicorn.main'  # compiles only what serving imports
+	find $(SERVE) -name '*.dat' ! -name 'shape_predictor_68_*' -delete  # landmark models that nothing uses
+	env -u PYTHONDONTWRITEBYTECODE $(SERVE)/bin/python -c 'import app.__main__'  # compiles only what serving imports
 	touch $@

@@ -1,4 +1,6 @@
-"""Middleware: security headers and request counting."""
+"""Middleware: security headers, HEAD requests and request counting."""
+
+from collections.abc import Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -7,8 +9,8 @@ from app.monitoring import Monitoring
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-        "frame-ancestors 'none'"
+        "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -29,18 +31,36 @@ class Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
-                is_static = scope["path"].startswith("/static/")
+                is_static = _path(scope).startswith(("/static/", "/swagger/", "/documentation/"))
                 headers.setdefault("Cache-Control", "no-cache" if is_static else "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
-class Counting:
-    """Counts the responses to one path by status."""
+class HeadRequests:
+    """Answers HEAD wherever GET works: with the same status and headers, and without a body."""
 
-    def __init__(self, app: ASGIApp, path: str, monitoring: Monitoring):
-        self._app, self._path, self._monitoring = app, path, monitoring
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            await self._app({**scope, "method": "GET"}, receive, send_without_body)
+        else:
+            await self._app(scope, receive, send)
+
+
+class Counting:
+    """Counts the responses to some paths by status."""
+
+    def __init__(self, app: ASGIApp, paths: Collection[str], monitoring: Monitoring):
+        self._app, self._paths, self._monitoring = app, paths, monitoring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_and_count(message: Message) -> None:
@@ -48,10 +68,15 @@ class Counting:
                 self._monitoring.count_request(message["status"])
             await send(message)
 
-        if scope["type"] != "http" or scope["path"] != self._path:
+        if scope["type"] != "http" or _path(scope) not in self._paths:
             return await self._app(scope, receive, send)
         try:
             await self._app(scope, receive, send_and_count)
         except Exception:
             self._monitoring.count_request(500)  # the response is made by an outer layer
             raise
+
+
+def _path(scope: Scope) -> str:
+    """The path without the prefix under which a proxy has the application."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))

@@ -12,10 +12,11 @@ class Monitoring:
     """The metrics of one application.
 
     Args:
-        requests_in_progress: returns the current number of requests in progress.
+        requests_in_progress: returns the number of requests being queued or processed.
+        uploads_in_progress: returns the number of request bodies that are arriving.
     """
 
-    def __init__(self, requests_in_progress: Callable[[], int]):
+    def __init__(self, requests_in_progress: Callable[[], int], uploads_in_progress: Callable[[], int]):
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -28,10 +29,14 @@ class Monitoring:
         )
         gauge = Gauge(
             "facial_expression_requests_in_progress",
-            "Recognition requests being uploaded, queued or processed.",
+            "Recognition requests being queued or processed.",
             registry=self._registry,
         )
         gauge.set_function(requests_in_progress)
+        uploads = Gauge(
+            "facial_expression_uploads_in_progress", "Request bodies that are arriving.", registry=self._registry
+        )
+        uploads.set_function(uploads_in_progress)
 
     def count_request(self, status: int) -> None:
         """Count a response to a recognition request."""

@@ -1,159 +1,130 @@
-"""Read an image from a request body, in bounded memory and never on disk.
+"""Receive request bodies, so that slow or large ones cannot keep others from being received.
 
-Bytes are counted as they arrive, so a body that is too large is rejected as soon as it exceeds the limit.
+Bodies occupy none of the workers' slots while they arrive. They are bounded by time, by a minimum rate, by the bytes of
+all of them together, and by their number for each address. Where a bound on several bodies is exceeded, the oldest one
+that is still arriving gives way: ordinary bodies arrive within moments, so it is most likely a stalled one.
 """
 
-import asyncio
-import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
+import anyio
 from starlette.requests import ClientDisconnect, Request
 
-from app.problems import EMPTY, MALFORMED, SLOW_UPLOAD, TOO_LARGE, UNSUPPORTED, Problem
+from app.forms import File, FormBody, RawBody, make_body, too_large
+from app.problems import BUSY, MALFORMED, SLOW_UPLOAD, UNSUPPORTED, Problem
+from app.settings import Settings
 
-FIELD = "image"
-
-_FORM_OVERHEAD = 16_384  # bytes a form may add to its image: boundaries, headers and other fields
-_MAX_FIELDS = 16  # in a form, because their headers are parsed in the event loop
-
-logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it would log bytes of malformed bodies
+GRACE = 5.0
+"""Seconds before the minimum rate counts, for connections that start slowly."""
 
 
-async def read_image(request: Request, max_bytes: int, timeout: float) -> bytes:
-    """Return the image file in a request: the form field ``image``, or the whole body if it is not a form.
+@dataclass(eq=False)
+class _Upload:
+    """A body that is arriving or held."""
 
-    Args:
-        request: its media type must be ``multipart/form-data``, ``image/*``, ``application/octet-stream`` or absent.
-        max_bytes: limit on the image file.
-        timeout: seconds allowed for the body to arrive.
-
-    Raises:
-        Problem: the body is too large, too slow, empty, malformed or of another media type.
-    """
-    media_type, options = parse_options_header(request.headers.get("content-type"))
-    if media_type == b"multipart/form-data":
-        body: _FormBody | _RawBody = _FormBody(options.get(b"boundary", b""), max_bytes)
-        limit = max_bytes + _FORM_OVERHEAD
-    elif not media_type or media_type.startswith(b"image/") or media_type == b"application/octet-stream":
-        body = _RawBody()
-        limit = max_bytes
-    else:
-        raise Problem(
-            UNSUPPORTED,
-            f"Send a form (multipart/form-data) with the field {FIELD!r}, or an image with its own media type, such as "
-            "image/jpeg.",
-        )
-    try:
-        await asyncio.wait_for(_receive(request, body, limit, max_bytes), timeout)
-    except asyncio.TimeoutError:
-        raise Problem(SLOW_UPLOAD, f"The image must arrive within {timeout:g} seconds.") from None
-    except ClientDisconnect:
-        raise Problem(MALFORMED, "The connection was closed before the image was complete.") from None
-    image = body.image()
-    if not image:
-        raise Problem(EMPTY, "The image is empty. Did you select a file?")
-    return image
+    client: str
+    started: float
+    received: int = 0
+    gives_way: bool = False
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
 
-async def _receive(request: Request, body: "_FormBody | _RawBody", limit: int, max_bytes: int) -> None:
-    declared = request.headers.get("content-length", "")
-    received = int(declared) if declared.isascii() and declared.isdigit() else 0
-    if received <= limit:
-        received = 0
-        async for chunk in request.stream():
-            received += len(chunk)
-            if received > limit:
-                break
-            body.write(chunk)
-    if received > limit:
-        raise _too_large(max_bytes)
+class Uploads:
+    """The request bodies that the server holds. Call all methods from the event loop's thread."""
 
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._arriving: list[_Upload] = []  # oldest first
+        self._held = 0
 
-def _too_large(max_bytes: int) -> Problem:
-    return Problem(TOO_LARGE, f"The limit is {max_bytes / 1e6:g} MB. Reduce the image and try again.")
+    @property
+    def arriving(self) -> int:
+        """Number of bodies that are arriving."""
+        return len(self._arriving)
 
+    @asynccontextmanager
+    async def receive(self, request: Request) -> AsyncIterator[list[File]]:
+        """Hold the image files in a request: the form's fields ``image``, or the whole body if it is not a form.
 
-class _RawBody:
-    """A body that is the image itself."""
-
-    def __init__(self) -> None:
-        self._image = bytearray()
-
-    def write(self, chunk: bytes) -> None:
-        self._image += chunk
-
-    def image(self) -> bytes:
-        return bytes(self._image)
-
-
-class _FormBody:
-    """A form with the image in one of its fields; other fields are skipped."""
-
-    def __init__(self, boundary: bytes, max_bytes: int):
-        self._max_bytes = max_bytes
-        self._images: list[bytearray] = []
-        self._current: bytearray | None = None
-        self._header, self._value = b"", b""
-        self._complete, self._fields = False, 0
+        Raises:
+            Problem: the body is too large, too slow, malformed, compressed, or of another media type.
+        """
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            detail = f"The body has the Content-Encoding {encoding[:40]!r}. Send it uncompressed."
+            raise Problem(UNSUPPORTED, detail, {"Accept-Encoding": "identity"})
+        body = make_body(request.headers.get("content-type"), self._settings.max_bytes)
+        if _declared_length(request) > body.limit:
+            raise too_large(self._settings.max_bytes)
+        upload = _Upload(request.client.host if request.client else "", anyio.current_time())
+        self._arriving.append(upload)
+        self._limit_number(upload.client)
         try:
-            self._parser = MultipartParser(
-                boundary,
-                {
-                    "on_part_begin": self._begin_field,
-                    "on_header_field": self._add_header,
-                    "on_header_value": self._add_value,
-                    "on_header_end": self._end_header,
-                    "on_part_data": self._add_data,
-                    "on_end": self._end_form,
-                },
+            files = await self._read(request, upload, body)
+            self._arriving.remove(upload)
+            yield files
+        finally:
+            self._forget(upload)
+
+    async def _read(self, request: Request, upload: _Upload, body: FormBody | RawBody) -> list[File]:
+        with upload.scope:
+            try:
+                await self._fill(request, upload, body)
+            except ClientDisconnect:
+                raise Problem(MALFORMED, "The connection was closed before the image was complete.") from None
+        if upload.gives_way:
+            raise Problem(BUSY, "Too many images are being sent. Try again in a second.", {"Retry-After": "1"})
+        if upload.scope.cancelled_caught:
+            limits = self._settings
+            raise Problem(
+                SLOW_UPLOAD,
+                f"The image must arrive within {limits.upload_timeout:g} seconds, and at "
+                f"{limits.min_upload_rate / 1000:g} kB per second or faster. Send a smaller one.",
             )
-        except FormParserError as error:
-            raise _malformed() from error
+        return body.files()
 
-    def write(self, chunk: bytes) -> None:
-        try:
-            self._parser.write(chunk)
-        except FormParserError as error:
-            raise _malformed() from error
+    async def _fill(self, request: Request, upload: _Upload, body: FormBody | RawBody) -> None:
+        self._set_deadline(upload)
+        async for chunk in request.stream():
+            upload.received += len(chunk)
+            self._held += len(chunk)
+            if upload.received > body.limit:
+                raise too_large(self._settings.max_bytes)
+            body.write(chunk)
+            self._set_deadline(upload)
+            self._limit_memory()
 
-    def image(self) -> bytes:
-        if not self._complete:
-            raise Problem(MALFORMED, "The form ends before its final boundary.")
-        if len(self._images) != 1:
-            raise Problem(EMPTY, f"The form must have one field {FIELD!r}; it has {len(self._images)}.")
-        return bytes(self._images[0])
+    def _set_deadline(self, upload: _Upload) -> None:
+        """Allow for the timeout, or as long as the bytes received so far may take at the minimum rate."""
+        allowed = self._settings.upload_timeout
+        if self._settings.min_upload_rate:
+            allowed = min(allowed, GRACE + upload.received / self._settings.min_upload_rate)
+        upload.scope.deadline = upload.started + allowed
 
-    def _begin_field(self) -> None:
-        self._fields += 1
-        if self._fields > _MAX_FIELDS:
-            raise Problem(MALFORMED, f"A form may have at most {_MAX_FIELDS} fields; the image goes in {FIELD!r}.")
-        self._current, self._header, self._value = None, b"", b""
+    def _limit_number(self, client: str) -> None:
+        theirs = [upload for upload in self._arriving if upload.client == client]
+        if len(theirs) > self._settings.max_client_uploads:
+            self._cancel(theirs[0])
 
-    def _add_header(self, data: bytes, start: int, end: int) -> None:
-        self._header += data[start:end]
+    def _limit_memory(self) -> None:
+        limit = max(self._settings.max_upload_memory, self._settings.max_bytes)
+        while self._held > limit and self._arriving:
+            self._cancel(self._arriving[0])
 
-    def _add_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
+    def _cancel(self, upload: _Upload) -> None:
+        upload.gives_way = True
+        self._forget(upload)
+        upload.scope.cancel()
 
-    def _end_header(self) -> None:
-        if self._header.lower() == b"content-disposition":
-            _, options = parse_options_header(self._value)
-            if options.get(b"name") == FIELD.encode():
-                self._current = bytearray()
-                self._images.append(self._current)
-        self._header, self._value = b"", b""
-
-    def _add_data(self, data: bytes, start: int, end: int) -> None:
-        if self._current is None:
-            return
-        self._current += data[start:end]
-        if len(self._current) > self._max_bytes:
-            raise _too_large(self._max_bytes)
-
-    def _end_form(self) -> None:
-        self._complete = True
+    def _forget(self, upload: _Upload) -> None:
+        if upload in self._arriving:
+            self._arriving.remove(upload)
+        self._held -= upload.received
+        upload.received = 0
 
 
-def _malformed() -> Problem:
-    return Problem(MALFORMED, f"The body is not the form its Content-Type declares; the image goes in {FIELD!r}.")
+def _declared_length(request: Request) -> int:
+    declared = request.headers.get("content-length", "")
+    return int(declared[:20]) if declared.isascii() and declared.isdigit() else 0

@@ -41,15 +41,23 @@ class Workers:
         started = [job.started for job in self._jobs if job.started]
         return time.monotonic() - min(started) if started else 0.0
 
-    @contextmanager
-    def acquire(self) -> Iterator[None]:
-        """Hold a slot for one request, from before its body is read until the response is ready.
+    def refuse_if_full(self) -> None:
+        """Do nothing while a slot is free.
 
         Raises:
             Problem: all slots are occupied.
         """
         if self.is_full:
             raise Problem(BUSY, "The server is at capacity. Try again in a second.", {"Retry-After": "1"})
+
+    @contextmanager
+    def acquire(self) -> Iterator[None]:
+        """Hold a slot for one request whose body is complete, until the response is ready.
+
+        Raises:
+            Problem: all slots are occupied.
+        """
+        self.refuse_if_full()
         self._occupied += 1
         try:
             yield
@@ -82,8 +90,8 @@ class Workers:
                 future.add_done_callback(lambda _: _call_in_loop(loop, self._release))
 
     def close(self) -> None:
-        """Wait for running jobs and cancel the others."""
-        self._executor.shutdown(cancel_futures=True)
+        """Cancel all jobs that do not run yet; running ones cannot be stopped, and are not waited for."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _release(self) -> None:
         self._occupied -= 1

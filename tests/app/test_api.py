@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from app.main import STATIC, create_app
+from app.main import create_app
 from app.middleware import SECURITY_HEADERS
 from app.problems import KINDS
+from app.routes.pages import STATIC
 from app.settings import Settings
 from facial_expression.emotions import EMOTIONS
 from helpers.photos import draw, encode, photograph
@@ -40,7 +41,7 @@ def assert_problem(response, status: int, kind: str | None = None) -> dict:
     problem = response.json()
     assert set(problem) == {"type", "title", "status", "detail"}
     assert problem["status"] == status
-    assert problem["type"] == (f"/docs#{kind}" if kind else "about:blank")
+    assert problem["type"] == (f"/errors#{kind}" if kind else "about:blank")
     assert problem["title"]
     assert problem["detail"]
     assert not re.search(r"Traceback|File \"|\.py|Error\b", response.text)

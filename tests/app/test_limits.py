@@ -13,36 +13,37 @@ import httpx2
 import pytest
 from PIL import Image
 
-from app.main import STUCK_AFTER
 from app.problems import Problem
+from app.routes.operations import STUCK_AFTER
 from app.workers import Workers
 from helpers.photos import encode
+from helpers.served_model import StandIn
 
 ROOT = Path(__file__).parents[2]
 
 IMAGE = encode(Image.new("L", (20, 20)))
 
 
-class Slow:
+class Slow(StandIn):
     """A recognizer that blocks until ``go`` is set."""
 
-    def __init__(self, stand_in):
-        self.stand_in, self.go = stand_in, threading.Event()
+    def __init__(self):
+        self.go = threading.Event()
         self.running, self.max_running, self.lock = 0, 0, threading.Lock()
 
-    def recognize(self, image, max_faces=None):
+    def recognize(self, image, **options):
         with self.lock:
             self.running += 1
             self.max_running = max(self.max_running, self.running)
         assert self.go.wait(30)
         with self.lock:
             self.running -= 1
-        return self.stand_in.recognize(image)
+        return super().recognize(image)
 
 
 @pytest.fixture
-def slow(stand_in):
-    slow = Slow(stand_in)
+def slow():
+    slow = Slow()
     yield slow
     slow.go.set()
 
@@ -154,7 +155,7 @@ def test_full_queue_rejects_requests_and_recovers(make_app, slow):
             await until(lambda: slow.running == 2)
             rejected = await post(client)
             assert rejected.status_code == 503
-            assert rejected.json()["type"] == "/docs#busy"
+            assert rejected.json()["type"] == "/errors#busy"
             assert int(rejected.headers["retry-after"]) >= 1
             assert (await client.get("/readyz")).status_code == 503
             assert (await client.get("/healthz")).status_code == 200
@@ -176,7 +177,7 @@ def test_timed_out_jobs_in_queue_never_start(make_app, slow):
             responses = await asyncio.gather(*(post(client) for _ in range(3)))
             for response in responses:
                 assert response.status_code == 504
-                assert response.json()["type"] == "/docs#timeout"
+                assert response.json()["type"] == "/errors#timeout"
             assert slow.running == 1
             slow.go.set()
             await until(lambda: slow.running == 0)
@@ -246,7 +247,7 @@ def test_forgets_image_of_timed_out_job():
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("parts", "status"), [(16, 200), (17, 400)])
+@pytest.mark.parametrize(("parts", "status"), [(32, 200), (33, 400)])
 def test_limits_number_of_form_fields(make_app, parts, status):
     part = b"--b\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n"
     body = part % (b"image", IMAGE) + b"".join(part % (b"other", b"x") for _ in range(parts - 1)) + b"--b--\r\n"

@@ -108,7 +108,15 @@ class StandIn:
 
     card: dict = {}  # noqa: RUF012
 
-    def recognize(self, image, max_faces=None):
-        probabilities = dict.fromkeys(CLASSES, 1 / len(CLASSES))
-        crop, landmarks = np.zeros((48, 48), np.uint8), np.zeros((68, 2), np.float32)
-        return [Recognition((0.0, 0.0, 1.0, 1.0), 1.0, landmarks, crop, probabilities, True)]
+    def recognize(self, image, max_faces=None, *, whole_picture=False, min_score=None):
+        return [
+            Recognition(
+                box=(0.0, 0.0, 1.0, 1.0),
+                score=1.0,
+                landmarks=np.zeros((68, 2), np.float32),
+                crop=np.zeros((48, 48), np.uint8),
+                probabilities=dict.fromkeys(CLASSES, 1 / len(CLASSES)),
+                uncertain=True,
+                turn=0,
+            )
+        ]
