@@ -99,9 +99,9 @@ class FormBody:
         """Nothing before the first boundary at the start of a line, which RFC 2046 (section 5.1.1) says to ignore."""
         self._preamble += chunk
         start = self._preamble.find(b"\r\n" + self._delimiter)
+        if (len(self._preamble) if start < 0 else start) > _OVERHEAD:
+            raise _malformed()
         if start < 0:
-            if len(self._preamble) > _OVERHEAD:
-                raise _malformed()
             return b""
         self._started = True
         return self._preamble[start + 2 :]

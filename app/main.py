@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app import problems
 from app.access import HEADER
-from app.middleware import SECURITY_HEADERS, Counting, Headers, HeadRequests
+from app.middleware import SECURITY_HEADERS, Counting, Headers, HeadRequests, Prefix
 from app.recognition import RecognitionService
 from app.routes import operations, pages, recognition
 from app.settings import Settings, load_settings
@@ -49,14 +49,13 @@ def create_app(settings: Settings | None = None, recognizer: Recognizer | None =
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # redirects would repeat the Host that the client claims
-        root_path=settings.root_path,
         lifespan=lifespan,
     )
     app.include_router(recognition.make_router(settings, service))
     app.include_router(operations.make_router(settings, service))
     app.include_router(pages.make_router())
     pages.mount_files(app)
-    problems.install(app, SECURITY_HEADERS)
+    problems.install(app, settings.root_path, SECURITY_HEADERS)
     app.add_middleware(Counting, recognition.RECOGNITION_PATHS, service.monitoring)
     app.add_middleware(HeadRequests)
     if settings.cors_origins:
@@ -68,4 +67,5 @@ def create_app(settings: Settings | None = None, recognizer: Recognizer | None =
             expose_headers=["Retry-After"],
         )
     app.add_middleware(Headers)
+    app.add_middleware(Prefix, settings.root_path)
     return app

@@ -1,4 +1,4 @@
-"""Middleware: security headers, HEAD requests and request counting."""
+"""Middleware: the prefix of paths, security headers, HEAD requests and request counting."""
 
 from collections.abc import Collection
 
@@ -19,6 +19,22 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+_FILES = ("/static/", "/swagger/", "/documentation/")
+
+
+class Prefix:
+    """Accepts the prefix under which a proxy has the application, whether the proxy removes it from paths or not."""
+
+    def __init__(self, app: ASGIApp, root_path: str):
+        self._app, self._root_path = app, root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            removed = not f"{scope['path']}/".startswith(f"{self._root_path}/")
+            path = self._root_path + scope["path"] if removed else scope["path"]
+            scope = {**scope, "root_path": self._root_path, "path": path}
+        await self._app(scope, receive, send)
+
 
 class Headers:
     """Adds the security headers to every response, and forbids caching of all but static files."""
@@ -27,11 +43,12 @@ class Headers:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_static = _path(scope).startswith(_FILES)  # now, because the routes of files change the scope
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(SECURITY_HEADERS)
-                is_static = _path(scope).startswith(("/static/", "/swagger/", "/documentation/"))
                 headers.setdefault("Cache-Control", "no-cache" if is_static else "no-store")
             await send(message)
 
@@ -79,4 +96,4 @@ class Counting:
 
 def _path(scope: Scope) -> str:
     """The path without the prefix under which a proxy has the application."""
-    return scope["path"].removeprefix(scope.get("root_path", ""))
+    return scope.get("path", "").removeprefix(scope.get("root_path", ""))

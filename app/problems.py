@@ -120,34 +120,35 @@ def describe(problem: Problem, root_path: str = "") -> ProblemDetails:
     )
 
 
-def install(app: FastAPI, internal_headers: Mapping[str, str]) -> None:
+def install(app: FastAPI, root_path: str, internal_headers: Mapping[str, str]) -> None:
     """Turn every error of the application into problem details.
 
     Args:
         app: the application.
+        root_path: where a proxy has it.
         internal_headers: headers for status 500, whose response bypasses all middleware.
     """
 
     @app.exception_handler(Problem)
     async def on_problem(request: Request, problem: Problem) -> JSONResponse:
-        return _respond(describe(problem, app.root_path), problem.headers)
+        return _respond(describe(problem, root_path), problem.headers)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_parameter(request: Request, error: RequestValidationError) -> JSONResponse:
         details = (f"{_name(item['loc'])}: {item['msg'].lower()}" for item in error.errors())
-        return _respond(describe(Problem(INVALID_PARAMETER, "; ".join(details) + "."), app.root_path))
+        return _respond(describe(Problem(INVALID_PARAMETER, "; ".join(details) + "."), root_path))
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
         title = HTTPStatus(error.status_code).phrase
-        detail = f"{request.method} {request.url.path}: {title.lower()}. See {app.root_path}/docs for the API."
+        detail = f"{request.method} {request.url.path}: {title.lower()}. See {root_path}/docs for the API."
         problem = ProblemDetails(type="about:blank", title=title, status=error.status_code, detail=detail)
         return _respond(problem, error.headers)
 
     @app.exception_handler(Exception)
     async def on_error(request: Request, error: Exception) -> JSONResponse:
         problem = Problem(INTERNAL, "Unexpected server error. Please report it.")
-        return _respond(describe(problem, app.root_path), internal_headers)
+        return _respond(describe(problem, root_path), internal_headers)
 
 
 def documentation(kinds: Iterable[Kind]) -> dict[int | str, dict]:

@@ -1,6 +1,7 @@
 """The HTTP API: responses for real images and problems for everything else."""
 
 import base64
+import gzip
 import io
 import json
 import logging
@@ -17,6 +18,7 @@ from app.problems import KINDS
 from app.routes.pages import STATIC
 from app.settings import Settings
 from facial_expression.emotions import EMOTIONS
+from facial_expression.errors import UserError
 from helpers.photos import draw, encode, photograph
 from helpers.served_model import CLASSES
 
@@ -99,6 +101,112 @@ def test_boxes_follow_exif_orientation(client):
     assert len(body["faces"]) == 3
 
 
+def test_version_1_counts_faces_that_it_leaves_out(client):
+    body = client.post("/api/v1/recognize?max_faces=1", content=encode(PHOTO)).json()
+    everything = client.post("/api/v1/recognize", content=encode(PHOTO)).json()
+    assert (len(body["faces"]), body["faces_found"]) == (1, 3)
+    assert body["faces"] == everything["faces"][:1]
+    assert everything["faces_found"] == len(everything["faces"]) == 3
+    assert everything["turn"] == 0
+
+
+def test_version_1_answers_for_photo_without_face(client):
+    response = client.post("/api/v1/recognize", content=encode(np.full((300, 400), 120, np.uint8)))
+    assert response.status_code == 200
+    body = response.json()
+    assert (body["faces"], body["faces_found"], body["turn"]) == ([], 0, 0)
+    assert (body["width"], body["height"]) == (400, 300)
+
+
+def test_passes_options_to_recognizer(make_app, stand_in):
+    calls = []
+    recognize = stand_in.recognize
+    stand_in.recognize = lambda image, **options: calls.append(options) or recognize(image, **options)
+    client = TestClient(make_app(stand_in))
+    for query in ("", "?whole_picture=true&min_score=0.5"):
+        assert client.post("/api/v1/recognize" + query, content=encode(PHOTO)).status_code == 200
+    assert calls == [{"whole_picture": False, "min_score": None}, {"whole_picture": True, "min_score": 0.5}]
+
+
+def test_coordinates_are_those_of_large_jpeg_as_sent(client, make_app, recognizer):
+    photo = photograph(draw("happy", 0), draw("surprise", 2), side=400, size=(600, 1200))
+    data = encode(photo, "JPEG", quality=95)
+    full = client.post("/api/v1/recognize", content=data).json()
+    halved = TestClient(make_app(recognizer, max_pixels=200_000)).post("/api/v1/recognize", content=data).json()
+    assert (halved["width"], halved["height"]) == (1200, 600)
+    assert len(full["faces"]) == len(halved["faces"]) == 2
+    for one, other in zip(
+        *(sorted(body["faces"], key=lambda face: face["box"]) for body in (full, halved)), strict=True
+    ):
+        np.testing.assert_allclose(one["box"], other["box"], atol=40)
+        np.testing.assert_allclose(one["landmarks"], other["landmarks"], atol=20)
+
+
+@pytest.mark.parametrize("query", ["max_faces=0", "max_faces=101", "whole_picture=perhaps", "min_score=nan", "size=3"])
+def test_rejects_wrong_query_parameter_by_name(client, query):
+    response = client.post(f"/api/v1/recognize?{query}", content=encode(PHOTO))
+    assert query.partition("=")[0] in assert_problem(response, 422, "invalid-parameter")["detail"]
+
+
+def test_batch_returns_results_in_order_sent(client):
+    files = [
+        ("image", ("three.png", encode(PHOTO))),
+        ("image", ("text.png", b"just text")),
+        ("image", ("empty.png", b"")),
+        ("image", ("happy.png", encode(draw("happy", 0)))),
+    ]
+    body = client.post("/api/v1/recognize-batch", files=files).json()
+    assert [item["file"] for item in body["results"]] == ["three.png", "text.png", "empty.png", "happy.png"]
+    alone = client.post("/api/v1/recognize", content=encode(PHOTO)).json()
+    assert body["results"][0]["recognition"]["faces"] == alone["faces"]
+    assert len(body["results"][3]["recognition"]["faces"]) == 1
+    problems = [item["problem"]["type"] for item in body["results"][1:3]]
+    assert problems == ["/errors#unsupported", "/errors#empty"]
+    assert [item["recognition"] is None for item in body["results"]] == [False, True, True, False]
+
+
+def test_batch_is_bounded_like_single_request(make_app):
+    client = TestClient(make_app(max_bytes=20_000))
+    image = encode(np.random.default_rng(0).integers(0, 256, (100, 150)).astype(np.uint8))
+    assert 10_000 < len(image) < 20_000
+    files = [("image", ("a.png", image)), ("image", ("b.png", image))]
+    assert client.post("/api/v1/recognize-batch", files=files[:1]).status_code == 200
+    assert_problem(client.post("/api/v1/recognize-batch", files=files), 413, "too-large")
+
+
+def test_several_images_are_pointed_to_batch(client):
+    response = post(client, form(("image", b"abc"), ("image", b"abc")), FORM)
+    assert "2 images" in (detail := assert_problem(response, 400, "several-images")["detail"])
+    assert "/api/v1/recognize-batch" in detail
+
+
+def test_names_the_fields_that_came_instead(client):
+    detail = assert_problem(post(client, form(("photo", b"abc"), ("file", b"abc")), FORM), 400, "empty")["detail"]
+    assert "'image'" in detail
+    assert "'photo', 'file'" in detail
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 10_000])
+def test_skips_preamble_and_epilogue_of_form(client, chunk):
+    data = b"This is a form.\r\n--not the boundary\r\n" + form(("image", encode(draw("happy", 0)))) + b"The end."
+    chunks = (data[start : start + chunk] for start in range(0, len(data), chunk))
+    response = client.post("/api/recognize", content=chunks, headers={"content-type": FORM})
+    assert response.status_code == 200, response.text
+
+
+def test_rejects_endless_preamble(client):
+    assert_problem(post(client, b"x" * 100_000 + form(("image", b"abc")), FORM), 400, "malformed")
+
+
+def test_names_the_encoding_of_compressed_body(client):
+    headers = {"content-type": "image/png", "content-encoding": "gzip"}
+    response = client.post("/api/recognize", content=gzip.compress(encode(PHOTO)), headers=headers)
+    detail = assert_problem(response, 415, "unsupported")["detail"]
+    assert "Content-Encoding" in detail
+    assert "gzip" in detail
+    assert response.headers["accept-encoding"] == "identity"
+
+
 def test_leaves_out_faces_beyond_limit(recognizer):
     client = TestClient(create_app(Settings(max_faces=1), recognizer))
     body = post(client, encode(PHOTO)).json()
@@ -124,7 +232,7 @@ def test_reports_image_without_face(client, shape):
         (b"", "image/png", 400, "empty"),
         (form(("image", b"")), FORM, 400, "empty"),
         (form(("photo", b"abc")), FORM, 400, "empty"),
-        (form(("image", b"abc"), ("image", b"abc")), FORM, 400, "empty"),
+        (form(("image", b"abc"), ("image", b"abc")), FORM, 400, "several-images"),
         (b"abc", FORM, 400, "malformed"),
         (b"abc", "multipart/form-data", 400, "malformed"),
         (b"", "multipart/form-data; boundary=" + "b" * 500, 400, "malformed"),
@@ -199,17 +307,9 @@ def test_settings_endpoint_returns_limits_and_emotions(make_app):
     assert [(item["name"], item["emoji"]) for item in body["emotions"]] == [(e.name, e.emoji) for e in EMOTIONS]
 
 
-def test_reads_settings_from_environment(monkeypatch):
-    monkeypatch.setenv("FACIAL_EXPRESSION_MAX_FACES", "3")
-    assert Settings().max_faces == 3
-
-
-def test_invalid_setting_or_missing_model_stops_start(monkeypatch, tmp_path):
-    with pytest.raises(SystemExit, match=r"app: .*card\.json is missing: run `dvc pull"):
+def test_missing_model_stops_start(tmp_path):
+    with pytest.raises(UserError, match=r"card\.json is missing"):
         create_app(Settings(model=tmp_path))
-    monkeypatch.setenv("FACIAL_EXPRESSION_WORKERS", "none")
-    with pytest.raises(SystemExit, match="workers"):
-        create_app()
 
 
 def test_reports_alive_and_ready(client):
@@ -235,13 +335,43 @@ def test_metrics_count_requests_and_faces(recognizer):
         assert line in lines
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/static/page.js", "/api/model", "/healthz", "/nowhere"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/docs", "/static/favicon.svg", "/swagger/swagger-ui.css", "/errors", "/api/model", "/healthz", "/nowhere"],
+)
 def test_every_response_has_security_headers(client, path):
     headers = client.get(path).headers
     for name, value in SECURITY_HEADERS.items():
         assert headers[name] == value
     assert "unsafe" not in headers["content-security-policy"]
-    assert headers["cache-control"] == ("no-cache" if path.startswith("/static/") else "no-store")
+    assert headers["cache-control"] == ("no-cache" if path.startswith(("/static/", "/swagger/")) else "no-store")
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/static/favicon.svg", "/api/v1/model", "/healthz", "/nowhere"])
+def test_head_has_status_and_headers_of_get(client, path):
+    got, head = client.get(path), client.head(path)
+    assert head.status_code == got.status_code
+    assert head.headers == got.headers
+    assert not head.content
+
+
+@pytest.mark.parametrize("path", ["/static", "/docs/", "/api/v1/model/"])
+def test_never_redirects_to_host_that_client_claims(client, path):
+    response = client.get(path, headers={"host": "elsewhere.example"}, follow_redirects=False)
+    assert_problem(response, 404)
+    assert "elsewhere" not in str(response.headers)
+
+
+@pytest.mark.parametrize("prefix", ["", "/faces"], ids=["stripped by proxy", "kept by proxy"])
+def test_works_under_prefix(make_app, prefix):
+    client = TestClient(make_app(root_path="/faces"))
+    for path in ("/", "/docs", "/static/favicon.svg", "/swagger/swagger-ui.css", "/openapi.json", "/healthz"):
+        assert client.get(prefix + path).status_code == 200, path
+    assert client.post(f"{prefix}/api/v1/recognize", content=encode(PHOTO)).status_code == 200
+    problem = client.post(f"{prefix}/api/v1/recognize", content=b"text").json()
+    assert problem["type"] == "/faces/errors#unsupported"
+    assert client.get(f"{prefix}/openapi.json").json()["servers"] == [{"url": "/faces"}]
+    assert 'facial_expression_requests_total{status="415"} 1.0' in client.get("/metrics").text
 
 
 def test_recognition_responses_are_not_cached(client):
@@ -265,25 +395,49 @@ def test_pages_load_nothing_from_other_hosts():
             assert not re.search(r"""(?:src|href|url|from|import|fetch)\W{1,3}(?:https?:)?//""", path.read_text()), path
 
 
-def test_docs_page_explains_every_problem(client):
+def test_errors_page_explains_every_problem(client):
+    page = client.get("/errors").text
+    explained = re.findall(r'<dt id="([\w-]+)">\1 <span>(\d+)</span></dt>', page)
+    assert explained == [(kind.name, str(kind.status)) for kind in KINDS]
+
+
+def test_docs_page_and_what_it_loads_come_from_this_host(client):
     page = client.get("/docs").text
-    explained = re.findall(r'<dt id="([\w-]+)">([\w-]+), (\d+)</dt>', page)
-    assert sorted(explained) == sorted((kind.name, kind.name, str(int(kind.status))) for kind in KINDS)
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert {"swagger/swagger-ui-bundle.js", "openapi.json"} <= set(addresses)
+    for address in addresses:  # relative, so that they also work under a prefix
+        assert client.get(f"/{address.removeprefix('./')}").status_code == 200
+    assert not re.search(r"<script>|<style|\son\w+=", page)
 
 
 def test_openapi_describes_body_response_and_problems(client):
     description = client.get("/openapi.json").json()
-    operation = description["paths"]["/api/recognize"]["post"]
-    assert {"multipart/form-data", "image/jpeg"} <= set(operation["requestBody"]["content"])
-    assert set(operation["responses"]) == {"200", *(str(int(kind.status)) for kind in KINDS)}
+    operation = description["paths"]["/api/v1/recognize"]["post"]
+    assert {"multipart/form-data", "image/jpeg", "image/heic"} <= set(operation["requestBody"]["content"])
+    absent = {"no-face", "api-key", "rate-limited"}
+    assert set(operation["responses"]) == {"200", *(str(kind.status) for kind in KINDS if kind.name not in absent)}
     (schema,) = operation["responses"]["503"]["content"].items()
     assert schema[0] == "application/problem+json"
     assert set(schema[1]["schema"]["properties"]) == {"type", "title", "status", "detail"}
-    assert set(description["paths"]) == {
-        "/api/recognize",
-        "/api/model",
-        "/api/settings",
+    operations = {path: next(iter(methods.values())) for path, methods in description["paths"].items()}
+    deprecated = {path for path, operation in operations.items() if operation.get("deprecated")}
+    assert deprecated == {"/api/recognize", "/api/model", "/api/settings"}
+    assert set(operations) - deprecated == {
+        "/api/v1/recognize",
+        "/api/v1/recognize-batch",
+        "/api/v1/model",
+        "/api/v1/settings",
         "/healthz",
         "/readyz",
         "/metrics",
     }
+
+
+def test_openapi_types_are_exact_enough_for_clients(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    face = schemas["FaceResponse"]["properties"]
+    assert face["emotion"]["enum"] == [emotion.name for emotion in EMOTIONS]
+    assert (face["box"]["minItems"], face["box"]["maxItems"]) == (4, 4)
+    assert (face["landmarks"]["minItems"], face["landmarks"]["maxItems"]) == (68, 68)
+    assert schemas["RecognitionResponse"]["properties"]["turn"]["enum"] == [0, 90, 180, 270]
+    assert schemas["ModelCard"]["properties"]["classes"]["items"]["enum"] == face["emotion"]["enum"]

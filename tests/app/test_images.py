@@ -4,14 +4,16 @@ import base64
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
-from app.images import decode_gray, encode_data_url
+from app.images import decode_gray, decode_picture, encode_data_url
 from app.problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
-from helpers.photos import draw, encode
+from helpers.photos import draw, encode, photograph
 
 PIXELS = 1_000_000
 GRAY = np.hstack([draw(), draw("sad", 1)])
@@ -42,6 +44,7 @@ def test_lossless_gray_is_unchanged(file_format):
 @pytest.mark.parametrize(
     ("file_format", "options"),
     [
+        ("AVIF", {"quality": 95}),
         ("JPEG", {"quality": 95}),
         ("JPEG", {"quality": 95, "progressive": True}),
         ("JPEG", {"quality": 95, "keep_rgb": True}),
@@ -101,7 +104,7 @@ def test_decodes_first_frame_of_animation(file_format):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF"])
 def test_applies_exif_orientation(file_format, orientation):
     upright = np.zeros((16, 32), np.uint8)
     upright[:8, :16], upright[8:, 16:] = 250, 120
@@ -128,7 +131,7 @@ def test_ignores_damaged_exif():
     assert decode_gray(data, PIXELS).shape == GRAY.shape
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("file_format", ["PNG", "WEBP", "GIF", "BMP", "AVIF"])
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_rejects_truncated_file(file_format, share):
     data = encode(colors(), file_format)
@@ -196,3 +199,95 @@ def test_rejects_jpeg_with_many_exif_blocks():
 def test_accepts_scan_markers_in_other_formats():
     image = Image.frombytes("L", (40, 20), 400 * b"\xff\xda")
     assert decode_gray(encode(image, "BMP"), PIXELS).shape == (20, 40)
+
+
+def large_jpeg(**options) -> bytes:
+    """A JPEG of 1200 x 800 pixels whose left half is dark."""
+    levels = np.full((800, 1200), 200, np.uint8)
+    levels[:, :600] = 60
+    return encode(levels, "JPEG", quality=95, **options)
+
+
+def test_reads_heic():
+    gray = decode_gray((Path(__file__).parent / "files" / "happy.heic").read_bytes(), PIXELS)
+    expected = photograph(draw(), side=192, size=(240, 320))
+    assert gray.shape == expected.shape
+    assert np.abs(gray.astype(int) - expected).mean() < 4
+
+
+def test_ignores_video_of_motion_photo():
+    data = encode(colors(), "JPEG")
+    video = np.random.default_rng(0).bytes(2_000_000)  # with many bytes that look like markers
+    np.testing.assert_array_equal(decode_gray(data + video, PIXELS), decode_gray(data, PIXELS))
+
+
+def test_reads_first_image_of_several_in_jpeg():
+    data = encode(colors(), "MPO", save_all=True, append_images=[Image.new("RGB", colors().size)])
+    assert np.abs(decode_gray(data, PIXELS) - gray_levels(colors())).mean() < 4
+
+
+@pytest.mark.parametrize("missing", [1, 2, 20, 200])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_reads_jpeg_without_its_last_bytes(missing, progressive):
+    data = encode(colors().resize((384, 192)), "JPEG", quality=95, progressive=progressive)
+    whole, cut = decode_gray(data, PIXELS), decode_gray(data[:-missing], PIXELS)
+    assert cut.shape == whole.shape
+    assert np.abs(cut[:96].astype(int) - whole[:96]).mean() < 2
+
+
+def test_says_how_much_of_a_cut_jpeg_is_there():
+    data = encode(colors().resize((768, 384)), "JPEG", quality=95)
+    problem = rejected(data[: int(0.4 * len(data))])
+    assert problem.kind is DAMAGED
+    assert "of its rows arrived" in problem.detail
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "AVIF"])
+def test_skips_black_frames_at_start_of_animation(file_format):
+    black = Image.new("L", (96, 48))
+    shown = Image.fromarray(GRAY)
+    data = encode(black, file_format, save_all=True, append_images=[black, shown], duration=40)
+    assert np.abs(decode_gray(data, PIXELS).astype(int) - GRAY).mean() < 12
+
+
+def test_stops_searching_a_long_uniform_animation(monkeypatch):
+    frames = [Image.new("L", (100, 100), level) for level in range(9)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    sought = []
+    seek = GifImageFile.seek
+    monkeypatch.setattr(GifImageFile, "seek", lambda image, frame: (sought.append(frame), seek(image, frame)))
+    assert decode_gray(data, 10_000).max() == 0
+    assert sought == [0, 1, 2, 3]  # together as many pixels as the largest JPEG
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_scales_levels_of_fewer_bits_stored_in_16(bits):
+    levels = (GRAY.astype(np.uint32) * (2**bits - 1) // 255).astype(np.uint16)
+    levels[0, 0] = 2**bits - 1
+    difference = decode_gray(encode(Image.fromarray(levels)), PIXELS).astype(int) - GRAY
+    assert np.abs(difference).ravel()[1:].max() <= 1
+
+
+def test_decodes_very_large_jpeg_at_half_size():
+    picture = decode_picture(large_jpeg(), max_pixels=240_000)
+    assert (picture.width, picture.height) == (1200, 800)
+    assert picture.gray.shape == (400, 600)
+    assert picture.scale.tolist() == [2, 2]
+    np.testing.assert_allclose(picture.gray[:, [0, -1]], np.tile([60, 200], (400, 1)), atol=2)
+    assert rejected(large_jpeg(), max_pixels=239_999).kind is TOO_MANY_PIXELS
+
+
+def test_size_of_large_jpeg_follows_its_orientation():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = decode_picture(large_jpeg(exif=exif), max_pixels=240_000)
+    assert (picture.width, picture.height) == (800, 1200)
+    assert picture.gray.shape == (600, 400)
+
+
+def test_allows_large_jpeg_fewer_scans():
+    data = large_jpeg(progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    repeated = data[:-2] + 40 * scan + data[-2:]
+    assert decode_picture(repeated, max_pixels=960_000).gray.shape == (800, 1200)
+    assert rejected(repeated, max_pixels=240_000).kind is DAMAGED
