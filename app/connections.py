@@ -13,6 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 WRITE_TIMEOUT = 30.0
 """Seconds after which a client that does not read its response loses the connection."""
+SHUTDOWN_GRACE = 3.0
+"""Seconds that bodies may still take to arrive when the server is stopped."""
 
 
 class BoundedConnection(H11Protocol):
@@ -56,6 +58,14 @@ class BoundedConnection(H11Protocol):
     def resume_writing(self) -> None:
         self._stop_write_deadline()
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.loop.call_later(SHUTDOWN_GRACE, self._abort_body)
+
+    def _abort_body(self) -> None:
+        if self.cycle and self.cycle.more_body:
+            self.transport.abort()
 
     def _is_waiting(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
