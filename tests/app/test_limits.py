@@ -2,12 +2,8 @@
 
 import asyncio
 import gc
-import os
-import subprocess
-import sys
 import threading
 import weakref
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -18,8 +14,6 @@ from app.routes.operations import STUCK_AFTER
 from app.workers import Workers
 from helpers.photos import encode
 from helpers.served_model import StandIn
-
-ROOT = Path(__file__).parents[2]
 
 IMAGE = encode(Image.new("L", (20, 20)))
 
@@ -64,6 +58,15 @@ async def until(condition) -> None:
     pytest.fail("the condition never became true")
 
 
+async def until_arriving(client, number: int) -> None:
+    """Wait until this many bodies are arriving."""
+    for _ in range(3000):
+        await asyncio.sleep(0.01)
+        if f"facial_expression_uploads_in_progress {number:.1f}" in (await client.get("/metrics")).text:
+            return
+    pytest.fail(f"{number} bodies were never arriving at the same time")
+
+
 async def send(app, chunks, headers=()) -> tuple[int, dict, int]:
     """Post a body in chunks without declaring its length; return status, headers and the number of chunks read."""
     read, messages = 0, []
@@ -75,6 +78,9 @@ async def send(app, chunks, headers=()) -> tuple[int, dict, int]:
             return {"type": "http.request", "body": b"", "more_body": False}
         if chunk == "silence":
             await asyncio.sleep(30)
+        if chunk == "pause":
+            await asyncio.sleep(0.3)
+            chunk = next(chunks)
         if chunk == "gone":
             return {"type": "http.disconnect"}
         read += 1
@@ -132,6 +138,99 @@ def test_upload_times_out(make_app):
     app = make_app(upload_timeout=0.1)
     status, *_ = asyncio.run(send(app, iter([IMAGE[:50], "silence"])))
     assert status == 408
+
+
+def test_upload_below_minimum_rate_ends(make_app, monkeypatch):
+    monkeypatch.setattr("app.uploads.GRACE", 0.1)
+    app = make_app(min_upload_rate=100)
+    status, *_ = asyncio.run(send(app, iter([IMAGE[:10], "silence"])))
+    assert status == 408
+
+
+def test_upload_at_minimum_rate_may_take_its_time(make_app, monkeypatch):
+    monkeypatch.setattr("app.uploads.GRACE", 0.1)
+    app = make_app(min_upload_rate=100)
+    status, *_ = asyncio.run(send(app, iter([IMAGE[:60], "pause", IMAGE[60:]])))
+    assert status == 200
+
+
+def test_arriving_body_occupies_no_slot(make_app):
+    app = make_app(workers=1, queue_size=0)
+
+    async def scenario():
+        uploads = [asyncio.create_task(send(app, iter([IMAGE[:50], "silence"]))) for _ in range(5)]
+        async with connect(app) as client:
+            await until_arriving(client, 5)
+            assert (await post(client)).status_code == 200
+        for upload in uploads:
+            upload.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_oldest_upload_of_address_gives_way(make_app):
+    app = make_app(max_client_uploads=2)
+
+    async def scenario():
+        uploads = []
+        async with connect(app) as client:
+            for number in (1, 2, 2):
+                uploads.append(asyncio.create_task(send(app, iter([IMAGE[:50], "silence"]))))
+                await until_arriving(client, number)
+            status, *_ = await uploads[0]
+            assert status == 503
+            assert (await post(client)).status_code == 200  # and the second upload gives way
+        await asyncio.wait(uploads[:2], timeout=5)
+        assert [upload.done() for upload in uploads] == [True, True, False]
+        uploads[2].cancel()
+
+    asyncio.run(scenario())
+
+
+def test_bodies_together_are_bounded_in_bytes(make_app):
+    app = make_app(max_bytes=100_000, max_upload_memory=150_000)
+
+    async def scenario():
+        first = asyncio.create_task(send(app, iter([bytes(90_000), "silence"])))
+        async with connect(app) as client:
+            await until_arriving(client, 1)
+            assert (await post(client)).status_code == 200
+            second = asyncio.create_task(send(app, iter([bytes(90_000), "silence"])))
+            status, *_ = await first
+            assert status == 503
+            assert (await post(client)).status_code == 200
+        second.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_bytes_of_answered_requests_are_free_again(make_app):
+    app = make_app(max_bytes=1000, max_upload_memory=1000)
+
+    async def scenario():
+        async with connect(app) as client:
+            for _ in range(100):
+                assert (await post(client)).status_code == 200
+                assert (await client.post("/api/recognize", content=b"x" * 900)).status_code == 415
+                assert (await client.post("/api/recognize", content=b"x" * 2000)).status_code == 413
+
+    asyncio.run(scenario())
+
+
+def test_batch_gives_problems_to_images_without_time(make_app, slow):
+    app = make_app(slow, response_timeout=0.3)
+
+    async def scenario():
+        async with connect(app) as client:
+            files = [("image", (name, IMAGE)) for name in ("a", "b", "c")]
+            response = await client.post("/api/v1/recognize-batch", files=files)
+            assert response.status_code == 200
+            problems = [item["problem"]["type"] for item in response.json()["results"]]
+            assert problems == ["/errors#timeout"] * 3
+            assert slow.running == 1
+            slow.go.set()
+
+    asyncio.run(scenario())
 
 
 def test_disconnected_client_frees_its_slot(make_app):
@@ -253,15 +352,6 @@ def test_limits_number_of_form_fields(make_app, parts, status):
     body = part % (b"image", IMAGE) + b"".join(part % (b"other", b"x") for _ in range(parts - 1)) + b"--b--\r\n"
     received, *_ = asyncio.run(send(make_app(), iter([body]), [(b"content-type", b"multipart/form-data; boundary=b")]))
     assert received == status
-
-
-def test_workers_default_to_usable_cores():
-    code = "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from app.settings import Settings; "
-    code += "print(Settings().workers)"
-    if not hasattr(os, "sched_setaffinity"):
-        pytest.skip("this system has no CPU affinity")
-    shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert shown.strip() == "1"
 
 
 def test_serves_many_concurrent_clients(make_app):
