@@ -1,19 +1,24 @@
 """Deployment: serving requirements, container and documentation."""
 
 import importlib.metadata
+import importlib.util
 import json
 import re
 import shlex
 import subprocess
 import sys
+import threading
 from fnmatch import fnmatch
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from app import health
 from app.settings import Settings
+from facial_expression.faces.detection import landmark_model_path
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "app" / "Dockerfile").read_text()
@@ -59,6 +64,7 @@ class Refuse:
         if packages and not set(packages) & {set(SERVE)!r}:
             raise ModuleNotFoundError(name + " is not a serving requirement")
 sys.meta_path.insert(0, Refuse())
+import app.__main__
 from app.main import create_app
 from app.settings import Settings
 create_app(Settings(model={str(model_directory)!r}))
@@ -81,9 +87,8 @@ def copied() -> list[str]:
 
 def test_container_copies_required_files():
     assert set(copied()) == {"requirements-serve.txt", "models/serving", "facial_expression", "app"}
-    stages = (ROOT / "dvc.yaml").read_text()
     for path in copied():
-        assert (ROOT / path).exists() or f"- {path}" in stages, path  # the model is a stage's output
+        assert (ROOT / path).exists(), path
 
 
 def test_build_context_has_copied_files_and_no_data():
@@ -109,18 +114,12 @@ def test_container_commands_exist():
     instructions = dict(reversed(INSTRUCTIONS))
     runs = [arguments for name, arguments in INSTRUCTIONS if name == "RUN"]
     assert any("--requirement requirements-serve.txt" in run for run in runs)
-    for name, arguments in INSTRUCTIONS:
-        if name == "CMD":
-            program, *options = json.loads(arguments)
-            assert program == "uvicorn"
-            module, _, factory = options[options.index("--factory") + 1].partition(":")
-            assert callable(getattr(__import__(module, fromlist=[factory]), factory))
-            known = subprocess.run([sys.executable, "-m", "uvicorn", "--help"], capture_output=True, text=True).stdout
-            assert all(option in known for option in options if option.startswith("--"))
+    check = instructions["HEALTHCHECK"].partition("CMD ")[2]
+    for command in (instructions["CMD"], check):
+        program, option, module = json.loads(command)
+        assert (program, option) == ("python", "-m")
+        assert importlib.util.find_spec(module)
     assert instructions["USER"] != "root"
-    check = instructions["HEALTHCHECK"]
-    code = json.loads(check[check.index("[") :])[2]
-    compile(code, "HEALTHCHECK", "exec")
 
 
 def test_container_sets_known_settings():
@@ -128,10 +127,57 @@ def test_container_sets_known_settings():
         item.split("=", 1) for name, arguments in INSTRUCTIONS if name == "ENV" for item in shlex.split(arguments)
     )
     ours = {name for name in variables if name.startswith("FACIAL_EXPRESSION_")}
-    fields = {f"FACIAL_EXPRESSION_{field.upper()}" for field in Settings.model_fields}
     assert ours
-    assert ours <= fields
-    assert f"127.0.0.1:{variables['UVICORN_PORT']}/healthz" in DOCKERFILE
+    assert ours <= {f"FACIAL_EXPRESSION_{field.upper()}" for field in Settings.model_fields}
+
+
+@pytest.mark.parametrize("file", ["app/Dockerfile", "Makefile"])
+def test_ships_only_the_landmark_model_in_use(tmp_path, file):
+    kept = landmark_model_path().name
+    for name in (kept, "shape_predictor_5_face_landmarks.dat", "mmod_human_face_detector.dat", "notes.txt"):
+        (tmp_path / name).touch()
+    find = re.search(r"find (?:/environment|\$\(SERVE\)) (.+?-delete)", (ROOT / file).read_text())
+    assert find
+    subprocess.run(["find", str(tmp_path), *shlex.split(find[1])], check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", kept]
+
+
+def serve_health(status: int) -> tuple[HTTPServer, int]:
+    """A server that reports this status, and its port."""
+
+    class Health(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Health)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, server.server_port
+
+
+@pytest.mark.parametrize("variable", ["FACIAL_EXPRESSION_PORT", "PORT"])
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_health_check_asks_the_configured_port(monkeypatch, variable, status, code):
+    server, port = serve_health(status)
+    for name in ("FACIAL_EXPRESSION_PORT", "PORT", "FACIAL_EXPRESSION_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, str(port))
+    assert health.main() == code
+    server.shutdown()
+    server.server_close()
+    assert health.main() == 1
+
+
+def test_serving_needs_neither_dvc_nor_git():
+    """So that it also runs from a ZIP: its recipes name neither, and it depends on no target that does."""
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^serve: \$\(SERVE\)/ready +##", makefile, re.MULTILINE)
+    for target in ("serve:", "$(SERVE)/ready:"):
+        rule = re.search(rf"^{re.escape(target)}.*\n(?:\t.*\n)+", makefile, re.MULTILINE)[0]
+        assert not re.search(r"\b(dvc|git|\$\(BIN\)|\$\(READY\))", rule)
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
@@ -141,5 +187,7 @@ def test_readme_documents_setting_and_default(field):
     shown = rows[field.upper()].strip("`")
     if field == "workers":
         assert shown == "number of cores"
+    elif default in ("", ()):
+        assert shown == "none"
     else:
         assert shown == f"{default:g}" if isinstance(default, float) else shown == str(default)
