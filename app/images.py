@@ -86,7 +86,8 @@ def decode_picture(data: bytes, max_pixels: int) -> Picture:
     Args:
         data: a file in one of ``FORMATS``.
         max_pixels: limit on width times height, checked in the file's header before any pixel is decoded. JPEG files
-            may have ``JPEG_FACTOR`` times as many, and are then decoded at half their width and height.
+            may have ``JPEG_FACTOR`` times as many, and are then decoded at half their width and height. Images with
+            transparency may have half as many, since they take twice the time: a few bytes can stand for all of them.
 
     Raises:
         Problem: the format is not supported, or the file is damaged or too large.
@@ -97,8 +98,8 @@ def decode_picture(data: bytes, max_pixels: int) -> Picture:
             width, height = image.size
             if jpeg:
                 _prepare_jpeg(image, jpeg, max_pixels)
-            elif width * height > max_pixels:
-                raise _too_many_pixels(max_pixels)
+            else:
+                _check_pixels(image, max_pixels)
             orientation = _orientation(image)
             gray = np.asarray(_first_frame_with_content(image, max_pixels))
     except UnidentifiedImageError:
@@ -151,6 +152,13 @@ def _prepare_jpeg(image: Image.Image, jpeg: _Jpeg, max_pixels: int) -> None:
     image.draft("L", (width // reduction, height // reduction))
 
 
+def _check_pixels(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        raise _too_many_pixels(max_pixels)
+    if image.has_transparency_data and image.width * image.height > max_pixels / 2:
+        raise _too_many_pixels(max_pixels / 2, " for images with transparency")
+
+
 def _check_rows(gray: np.ndarray) -> None:
     """Refuse a JPEG that ends before most of its rows: libjpeg fills the others with the gray level 128."""
     is_present = (gray != 128).any(axis=1)
@@ -161,8 +169,8 @@ def _check_rows(gray: np.ndarray) -> None:
         )
 
 
-def _too_many_pixels(max_pixels: int) -> Problem:
-    detail = f"The limit is {max_pixels / 1e6:g} million pixels. Resize the image and try again."
+def _too_many_pixels(max_pixels: float, condition: str = "") -> Problem:
+    detail = f"The limit{condition} is {max_pixels / 1e6:g} million pixels. Resize the image and try again."
     return Problem(TOO_MANY_PIXELS, detail)
 
 

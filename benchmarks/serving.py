@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import cv2
 import httpx2
@@ -124,18 +125,22 @@ def compare_classifiers(recognizer: Recognizer, directory: Path) -> None:
 
 
 @contextmanager
-def running_server(directory: Path) -> Iterator[tuple[str, psutil.Process, float]]:
-    """Start a server; yield its address, its process, and the seconds until it was ready."""
+def running_server(directory: Path, log: IO[bytes] | None = None) -> Iterator[tuple[str, psutil.Process, float]]:
+    """Start a server; yield its address, its process, and the seconds until it was ready.
+
+    Args:
+        directory: with the model.
+        log: for what it prints; by default, only its errors are shown.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     python = ENVIRONMENT / "bin" / "python"
-    command = [python if python.exists() else sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app"]
-    variables = {"FACIAL_EXPRESSION_MODEL": str(directory), "FACIAL_EXPRESSION_WORKERS": str(WORKERS)}
+    command = [python if python.exists() else sys.executable, "-m", "app"]
+    settings = {"MODEL": directory, "WORKERS": WORKERS, "PORT": port}
+    variables = {f"FACIAL_EXPRESSION_{name}": str(value) for name, value in settings.items()}
     start = time.perf_counter()
-    server = subprocess.Popen(
-        [*command, "--port", str(port), "--log-level", "warning"], env=os.environ | variables, text=True
-    )
+    server = subprocess.Popen(command, env=os.environ | variables, stdout=log or subprocess.DEVNULL, stderr=log)
     try:
         address = f"http://127.0.0.1:{port}"
         wait_until_ready(f"{address}/readyz", server)
@@ -167,7 +172,7 @@ async def run_load_test(address: str, process: psutil.Process, seconds: float) -
             while time.perf_counter() < end:
                 start = time.perf_counter()
                 try:
-                    response = await client.post("/api/recognize", content=photo)
+                    response = await client.post("/api/v1/recognize", content=photo)
                     status = str(response.status_code)
                 except httpx2.TransportError as error:
                     status = type(error).__name__

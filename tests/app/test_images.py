@@ -159,6 +159,16 @@ def test_counts_pixels_before_decoding(monkeypatch):
     assert "1 million pixels" in problem.detail
 
 
+@pytest.mark.parametrize(("mode", "file_format"), [("RGBA", "PNG"), ("LA", "PNG"), ("RGBA", "WEBP")])
+def test_allows_transparent_image_half_of_pixels(mode, file_format):
+    """A few kilobytes can stand for all of its pixels, and each takes the time of two others."""
+    fits = encode(Image.new(mode, (1000, 500)), file_format, lossless=True)
+    assert decode_gray(fits, PIXELS).shape == (500, 1000)
+    problem = rejected(encode(Image.new(mode, (1000, 501)), file_format, lossless=True))
+    assert problem.kind is TOO_MANY_PIXELS
+    assert "transparency is 0.5 million pixels" in problem.detail
+
+
 @pytest.mark.parametrize("side", [5_000, 60_000, 2**31 - 1])
 def test_rejects_decompression_bomb(side):
     header = struct.pack(">II", side, side) + b"\x08\0\0\0\0"
