@@ -1,0 +1,38 @@
+// Small helpers to build and find elements.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export const find = (selector, root = document) => root.querySelector(selector);
+
+export function element(name, attributes = {}, ...children) {
+  return build(document.createElement(name), attributes, children);
+}
+
+export function svg(name, attributes = {}, ...children) {
+  return build(document.createElementNS(SVG, name), attributes, children);
+}
+
+function build(node, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value !== undefined) node.setAttribute(key, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+// Says something to screen readers.
+export function announce(text) {
+  find("#status").textContent = text;
+}
+
+export function showMessage(place, title = "", detail = "", ...actions) {
+  place.hidden = !title;
+  if (!title) return place.replaceChildren();
+  place.replaceChildren(element("h3", {}, title), element("p", {}, detail));
+  if (actions.length) place.append(element("div", { class: "buttons" }, ...actions));
+}
+
+export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
