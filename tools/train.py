@@ -56,7 +56,7 @@ def _train_all(runs: list[Run], jobs: int) -> dict[str, int]:
         with Live(refresh_per_second=1) as live:
             while not all(code.done() for code in codes.values()):
                 live.update(_table(codes))
-                time.sleep(0.5)
+                time.sleep(1)
             live.update(_table(codes))
     finally:
         pool.shutdown(cancel_futures=True)  # Ctrl-C has reached the trainings too: wait for their checkpoints
@@ -66,7 +66,8 @@ def _train_all(runs: list[Run], jobs: int) -> dict[str, int]:
 def _train(run: Run) -> int:
     with _log(run.name).open("w") as log:
         command = [sys.executable, "-m", f"stages.train_{run.stage}", run.name]
-        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
+        environment = os.environ | {"TQDM_MININTERVAL": "2"}  # seconds; a log needs no ten updates a second
+        return subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT).returncode
 
 
 def _log(run: str) -> Path:
@@ -78,9 +79,18 @@ def _table(codes: dict[str, Future[int]]) -> Table:
     table = Table("run", "progress")
     for name, code in codes.items():
         started = code.running() or code.done()
-        lines = _log(name).read_text().splitlines() if started and _log(name).exists() else []
-        table.add_row(name, lines[-1] if lines else "starting" if started else "waiting")
+        table.add_row(name, (_last_line(_log(name)) or "starting") if started else "waiting")
     return table
+
+
+def _last_line(path: Path) -> str:
+    """The end of a log, which may be long."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as log:
+        log.seek(max(0, path.stat().st_size - 1000))
+        lines = log.read().decode(errors="replace").splitlines()
+    return lines[-1] if lines else ""
 
 
 if __name__ == "__main__":
