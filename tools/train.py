@@ -8,6 +8,7 @@ checkpoint, from which the same command resumes.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from rich.table import Table
 from facial_expression.params import Run, load_params
 
 LOGS = Path(".checkpoints/logs")
-DVC_REPRO = [sys.executable, "-m", "dvc", "repro"]
+DVC = [sys.executable, "-m", "dvc"]
 
 
 def main() -> None:
@@ -30,21 +31,31 @@ def main() -> None:
     parser.add_argument("runs", nargs="+", choices=runs, metavar="run", help=f"one of {', '.join(runs)}")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time; one per core by default")
     arguments = parser.parse_args()
-    chosen = [runs[name] for name in dict.fromkeys(arguments.runs)]
-    if subprocess.run([*DVC_REPRO, "filter_classes"]).returncode:  # what the trainings read, if it is not there yet
+    if subprocess.run([*DVC, "repro", "filter_classes"]).returncode:  # what the trainings read
         sys.exit("train: the stages before training failed for the reason above")
+    stages = _out_of_date({f"train_{runs[name].stage}@{name}": runs[name] for name in arguments.runs})
     try:
-        codes = _train_all(chosen, arguments.jobs)
+        codes = _train_all(list(stages.values()), arguments.jobs)
     except KeyboardInterrupt:
         print("train: interrupted; the same command resumes", file=sys.stderr)
         sys.exit(130)
-    trained = [f"train_{run.stage}@{run.name}" for run in chosen if codes[run.name] == 0]
-    recorded = not trained or subprocess.run([*DVC_REPRO, *trained]).returncode == 0
+    trained = [stage for stage, run in stages.items() if codes[run.name] == 0]
+    recorded = not trained or subprocess.run([*DVC, "repro", *trained]).returncode == 0
     failed = [name for name, code in codes.items() if code]
     if failed:
         sys.exit(f"train: {', '.join(failed)} failed; {LOGS}/ says why")
     if not recorded:
         sys.exit("train: everything is trained, but not recorded for the reason above; the same command records it")
+
+
+def _out_of_date(stages: dict[str, Run]) -> dict[str, Run]:
+    status = subprocess.run([*DVC, "status", "--json", *stages], stdout=subprocess.PIPE)
+    if status.returncode:
+        sys.exit("train: `dvc status` failed for the reason above")
+    changed = json.loads(status.stdout)
+    for stage in sorted(stages.keys() - changed):
+        print(f"{stage} is up to date")
+    return {stage: run for stage, run in stages.items() if stage in changed}
 
 
 def _train_all(runs: list[Run], jobs: int) -> dict[str, int]:

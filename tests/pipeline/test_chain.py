@@ -191,9 +191,10 @@ def test_several_runs_train_at_once_and_are_recorded(chain, tmp_path):
     text = (copy / "params.yaml").read_text()
     assert "learning_rate: 0.001" in text
     (copy / "params.yaml").write_text(text.replace("learning_rate: 0.001", "learning_rate: 0.002"))
-    command = [sys.executable, "-m", "tools.train", "shallow", "wide", "--jobs", "2"]
+    command = [sys.executable, "-m", "tools.train", "shallow", "wide", "small", "--jobs", "2"]
     result = subprocess.run(command, cwd=copy, env=environment(), capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    assert "train_resnet@small is up to date" in result.stdout
     for run in ("shallow", "wide"):
         assert "trained already" not in (copy / f".checkpoints/logs/{run}.log").read_text()
     assert result.stdout.count("trained already: to train again, delete .checkpoints/official/") == 2
