@@ -36,12 +36,12 @@ ONE_HOT = np.eye(len(CLASSES), dtype=np.float32)
 # Outputs
 
 
-def test_writes_a_model_directory_and_nothing_else(tmp_path):
+def test_writes_a_model_directory_and_its_workspace(tmp_path):
     stale = tmp_path / "model" / "000003.weights.h5"
     stale.parent.mkdir()
     stale.write_bytes(b"of a former training")
     train(tmp_path, PLAIN, shallow.build, description={"protocol": "official"})
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "workspace", "workspace.lock"]
     assert sorted(read_files(tmp_path / "model")) == ["000006.weights.h5", "architecture.json", "training.json"]
     description = json.loads((tmp_path / "model" / "training.json").read_text())
     assert description == {"classes": list(CLASSES), "recipe": PLAIN.model_dump(), "protocol": "official"}
