@@ -14,16 +14,19 @@ INSTALL := pip install --disable-pip-version-check --require-hashes --only-binar
 # DVC runs the stages as `python -m ...`, so the environment's Python comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test types lint repro train drift check serve readme report screenshot bench licenses audit requirements clean
+.PHONY: help demo test test-remotes types lint repro train drift check serve readme report screenshot bench licenses audit requirements clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## run the whole pipeline on synthetic faces, in demo/
 	$(BIN)/python -m tools.demo
 
 test: $(READY)  ## run all tests, two files at a time, and print the coverage
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(COVERAGE)
+
+test-remotes: $(READY)  ## run the tests of DVC remotes: folder, SSH, WebDAV, S3, HTTP
+	$(BIN)/python -m pytest -m remotes tests/remotes
 
 types: $(READY)  ## check the types of the package and the application
 	$(BIN)/mypy
