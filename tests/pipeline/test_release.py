@@ -3,11 +3,13 @@
 import hashlib
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from helpers.project import ROOT, dvc, git, python
+from helpers.project import ROOT, dvc, environment, git, python
 from tools.screenshot import BROWSERS, find_chromium, launch_chromium
 
 
@@ -83,6 +85,16 @@ def test_plots_show_opens_without_another_host(clone, tmp_path):
 
 def test_metrics_fit_a_terminal_of_120_columns(clone):
     assert max(len(line.rstrip()) for line in dvc(clone, "metrics", "show").stdout.splitlines()) <= 120
+
+
+def test_readme_without_the_card_says_what_to_do(clone):
+    card = clone / "models/serving/card.json"
+    card.rename(clone / "card.json")
+    command = [sys.executable, "-m", "tools.update_readme"]
+    result = subprocess.run(command, cwd=clone, env=environment(), capture_output=True, text=True)
+    (clone / "card.json").rename(card)
+    assert result.returncode == 1
+    assert result.stderr == "readme: models/serving/card.json is missing: run `git checkout models/serving`\n"
 
 
 def test_trains_nothing_where_everything_is_pinned(clone):
