@@ -26,7 +26,8 @@ test: $(READY)  ## run all tests, two files at a time, and print the coverage
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(COVERAGE)
 
 test-remotes: $(READY)  ## run the tests of DVC remotes: folder, SSH, WebDAV, S3, HTTP
-	$(BIN)/python -m pytest -m remotes tests/remotes
+	VIRTUAL_ENV=.venv $(BIN)/uv run --no-project --active --with-requirements tests/remotes/requirements.txt \
+		python -m pytest -m remotes tests/remotes
 
 types: $(READY)  ## check the types of the package and the application
 	$(BIN)/mypy
