@@ -1,6 +1,10 @@
 """The recognizer: the pipeline's crops and predictions for small images, and the same faces in photos of any size."""
 
+import csv
+import io
+import itertools
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -10,15 +14,19 @@ import cv2
 import numpy as np
 import onnxruntime
 import pytest
+from PIL import Image
 
+from facial_expression.data.download import unpack_csv
+from facial_expression.data.pixel_csv import read_pixel_csv
 from facial_expression.errors import UserError
 from facial_expression.export.card import describe_preprocessing
-from facial_expression.faces.crops import Aligner, Centerer
+from facial_expression.faces.crops import Aligner, Centerer, average_landmarks
 from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.params import load_params
+from facial_expression.photo_faces import overlap, turn_box_back, turn_points_back
 from facial_expression.recognizer import Recognizer
-from helpers.photos import draw, photograph
+from helpers.photos import draw, encode, photograph
 from helpers.served_model import CLASSES, make_card, write_model
 
 ROOT = Path(__file__).parents[1]
@@ -162,6 +170,61 @@ def test_returns_best_scores_first_up_to_limit(recognizer):
     assert len(recognizer.recognize(small, max_faces=1)) <= 1
 
 
+@pytest.mark.parametrize("side", [65, 100, 224])
+def test_face_cut_by_edges_is_found_at_any_size(recognizer, images, side):
+    """Detection as in training also serves pictures beyond the size of FER2013's."""
+    cut = [image[8:40, 8:40] for image in images[::2]]
+    small = sum(bool(recognizer.recognize(cv2.resize(image, (48, 48)))) for image in cut)
+    enlarged = [cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in cut]
+    assert small >= 8
+    assert sum(bool(recognizer.recognize(image)) for image in enlarged) >= small - 1
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_turned_photo_gives_faces_of_upright_one(recognizer, turn):
+    photo = photograph(draw("happy", 2), draw("sad", 3), side=160, size=(300, 500))
+    upright, turned = recognizer.recognize(photo), recognizer.recognize(np.rot90(photo, turn // 90))
+    size = photo.shape[::-1] if turn == 180 else photo.shape  # width and height of the turned photo
+    assert len(upright) == len(turned) == 2
+    for one, other in zip(upright, turned, strict=True):
+        assert (one.turn, other.turn) == (0, turn)
+        np.testing.assert_array_equal(one.crop, other.crop)
+        assert one.probabilities == other.probabilities
+        assert other.box == turn_box_back(one.box, turn, size)
+        np.testing.assert_allclose(other.landmarks, turn_points_back(one.landmarks + 0.5, turn, size) - 0.5, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (1, 1), (64, 40), (300, 200), (1, 5000), (90, 90, 3)])
+def test_whole_picture_is_always_one_face(recognizer, shape):
+    image = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    (face,) = recognizer.recognize(image, whole_picture=True)
+    assert face.box == (0, 0, shape[1], shape[0])
+    assert (face.score, face.turn) == (0, 0)
+    assert face.landmarks.shape == (68, 2)
+    assert sum(face.probabilities.values()) == pytest.approx(1)
+
+
+def test_whole_picture_is_cropped_as_undetected_in_training(recognizer, images):
+    for image in images[:4]:
+        (face,) = recognizer.recognize(image, whole_picture=True)
+        cropper = CROPPERS[recognizer.card["preprocessing"]["crop"]]
+        np.testing.assert_array_equal(face.crop, cropper.crop(image, average_landmarks(image, cropper.mean_shape)))
+        large = cv2.resize(image, (480, 480), interpolation=cv2.INTER_CUBIC)
+        (same,) = recognizer.recognize(large, whole_picture=True)
+        assert np.abs(same.crop.astype(int) - face.crop).mean() < 4
+        assert np.abs((same.landmarks + 0.5) / 10 - 0.5 - face.landmarks).mean() < 0.5
+
+
+def test_min_score_leaves_out_weaker_faces(recognizer, images, recognized):
+    photo = photograph(draw("happy", 0), draw("surprise", 2), draw("sad", 3), side=200, size=(300, 700))
+    scores = [face.score for face in recognizer.recognize(photo)]
+    assert [face.score for face in recognizer.recognize(photo, min_score=scores[1])] == scores[:2]
+    for image, found in list(zip(images, recognized, strict=True))[:4]:
+        assert len(found) == 1
+        assert recognizer.recognize(image, min_score=found[0].score) != []
+        assert recognizer.recognize(image, min_score=found[0].score + 0.01) == []
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (2, 65), (65, 2), (1, 5000), (5000, 1), (64, 64), (300, 300), (40, 40, 3)])
 def test_finds_nothing_in_image_without_face(recognizer, shape):
     assert recognizer.recognize(np.full(shape, 90, np.uint8)) == []
@@ -261,12 +324,100 @@ import facial_expression.recognizer
     assert result.returncode == 0, result.stderr
 
 
-def test_served_model_recognizes_synthetic_faces():
+def test_served_model_recognizes_synthetic_faces(served):
+    photo = photograph(*(draw("happy", number) for number in (0, 2, 4)), side=200, size=(300, 700))
+    faces = served.recognize(photo)
+    assert len(faces) == 3
+    assert all(list(face.probabilities) == served.card["classes"] for face in faces)
+    assert sum(face.emotion == "happy" for face in faces) >= 2
+
+
+VARIANTS = {
+    "mirrored": lambda photo: photo[:, ::-1],
+    "scaled by 0.9": lambda photo: cv2.resize(photo, None, fx=0.9, fy=0.9, interpolation=cv2.INTER_AREA),
+    "scaled by 1.1": lambda photo: cv2.resize(photo, None, fx=1.1, fy=1.1, interpolation=cv2.INTER_CUBIC),
+    "gray": lambda photo: np.repeat(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2),
+    "JPEG of quality 50": lambda photo: np.asarray(Image.open(io.BytesIO(encode(photo, "JPEG", quality=50)))),
+}
+
+
+def certain_in_both(recognizer, photo, variant):
+    """Emotions of faces that are certain in the photo and in a variant of it, in pairs."""
+    changed = VARIANTS[variant](photo)
+    scale = photo.shape[1] / changed.shape[1]
+    others = {}
+    for face in recognizer.recognize(changed):
+        left, top, width, height = (scale * length for length in face.box)
+        others[photo.shape[1] - left - width if variant == "mirrored" else left, top, width, height] = face
+    pairs = []
+    for face in recognizer.recognize(photo):
+        other = next((others[box] for box in others if overlap(face.box, box) > 0.5), face)
+        if other is not face and not (face.uncertain or other.uncertain):
+            pairs.append((face.emotion, other.emotion))
+    return pairs
+
+
+@pytest.fixture(scope="module")
+def served():
     if not (SERVING / "card.json").exists():
         pytest.skip("models/serving is absent: dvc pull models/serving")
-    recognizer = Recognizer.load(SERVING)
-    photo = photograph(*(draw("happy", number) for number in (0, 2, 4)), side=200, size=(300, 700))
-    faces = recognizer.recognize(photo)
-    assert len(faces) == 3
-    assert all(list(face.probabilities) == recognizer.card["classes"] for face in faces)
-    assert sum(face.emotion == "happy" for face in faces) >= 2
+    return Recognizer.load(SERVING)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_certain_label_survives_change_of_photo(served, variant):
+    pairs = []
+    for number in range(4):
+        faces = [draw(emotion, number) for emotion in ("angry", "happy", "sad", "surprise")]
+        photo = photograph(*faces, side=(60, 100, 160, 130)[number], size=(300, 700))
+        pairs += certain_in_both(served, np.stack([photo] * 3, axis=2), variant)
+    assert len(pairs) >= 4
+    assert all(one == other for one, other in pairs), pairs
+
+
+@pytest.fixture(scope="module")
+def real_photos():
+    """Color photos and the number of faces that must be found in each, by file."""
+    if not os.environ.get("FACIAL_EXPRESSION_PHOTOS"):
+        pytest.skip("set FACIAL_EXPRESSION_PHOTOS to a folder of photos with photos.csv to check them")
+    folder = Path(os.environ["FACIAL_EXPRESSION_PHOTOS"])
+    with open(folder / "photos.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    photos = {row["file"]: cv2.imread(str(folder / row["file"])) for row in rows}
+    return {row["file"]: (photos[row["file"]][:, :, ::-1].copy(), int(row["find"])) for row in rows}
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_finds_every_face_of_real_photos_once(served, real_photos, turn):
+    for name, (photo, count) in real_photos.items():
+        faces = served.recognize(np.rot90(photo, turn // 90).copy())
+        assert len(faces) >= count, name
+        assert {face.turn for face in faces} == {turn}, name
+        pairs = itertools.combinations(faces, 2)
+        assert max((overlap(one.box, other.box) for one, other in pairs), default=0) < 0.5, name
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_certain_label_survives_change_of_real_photo(served, real_photos, variant):
+    for name, (photo, _) in real_photos.items():
+        pairs = certain_in_both(served, photo, variant)
+        assert all(one == other for one, other in pairs), (name, pairs)
+
+
+@pytest.mark.parametrize("side", [48, 64, 65, 96, 128, 224, 480])
+def test_finds_known_share_of_real_faces_at_any_size(recognizer, real_faces, side):
+    enlarged = (cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC) for image in real_faces)
+    found = sum(bool(recognizer.recognize(image)) for image in enlarged)
+    assert found / len(real_faces) > 0.78  # 0.82 of the test faces at 48 pixels
+
+
+@pytest.fixture(scope="module")
+def real_faces(tmp_path_factory):
+    """A sample of FER2013's test faces."""
+    if not os.environ.get("FER2013_ARCHIVE"):
+        pytest.skip("set FER2013_ARCHIVE to FER2013's archive or CSV to detect faces in real pictures")
+    path = tmp_path_factory.mktemp("fer2013") / "fer2013.csv"
+    unpack_csv(os.environ["FER2013_ARCHIVE"], path, md5=None)
+    table = read_pixel_csv(path, progress=False)
+    tests = table.images[(table.faces["usage"] == "PrivateTest").to_numpy()]
+    return tests[::15]
