@@ -21,7 +21,14 @@ from facial_expression.faces.detection import DetectionPass, FaceDetector
 Box = tuple[float, float, float, float]
 
 MIN_SCORE = 0.15
-"""Detector score below which what steps 1, 2 and 4 find is taken for something else."""
+"""Detector score below which what steps 1, 2 and 4 find is taken for something else.
+
+Measured on eight photos, at six sizes and mirrored: 1% of the true faces that step 2 finds have a lower score. So have
+9 of 17 false ones, all of them in photos turned upside down: in photos that are upright, 1,040 searches found a single
+false face, with score 0.1. Twice the threshold would leave out 3% of the true faces and 14 of the 17 false ones. Step 3
+has no threshold: it found nothing in 1,500 pictures without a face, and a tenth of FER2013's faces have a score below
+0.1.
+"""
 PICTURE_SIDE = 48
 """Side of FER2013's pictures, in pixels."""
 

@@ -135,10 +135,10 @@ def test_sure_face_ends_search_of_turned_photos():
     assert {turned for _, turned in search({(0, 90): [sure]})[2]} == {0, 90}
 
 
-@pytest.mark.parametrize("turn", [0, 90])
-def test_boxes_are_in_pixels_of_the_photo(turn):
-    _, ((found, _),), _ = search({(0, turn): [(box(10.0, 60.0), 1.0)], (1, turn): []}, side=150)
-    np.testing.assert_allclose(found, (20, 40, 120, 120))
+@pytest.mark.parametrize(("turn", "x", "y"), [(0, 3, 200 / 67), (90, 200 / 67, 3)])
+def test_boxes_are_in_pixels_of_the_photo(turn, x, y):
+    _, ((found, _),), _ = search({(0, turn): [(box(10.0, 60.0), 1.0)]}, side=100)  # a copy of 100 x 67 pixels
+    np.testing.assert_allclose(found, (10 * x, 20 * y, 60 * x, 60 * y))
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
