@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None, recognizer: Recognizer | None =
         version="1",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # the names of functions in generated clients
         redirect_slashes=False,  # redirects would repeat the Host that the client claims
         lifespan=lifespan,
     )

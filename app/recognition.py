@@ -6,10 +6,10 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from app.forms import File
+from app.forms import FIELD, File
 from app.images import decode_picture
 from app.monitoring import Monitoring
-from app.problems import EMPTY, SEVERAL_IMAGES, TIMEOUT, Problem, describe
+from app.problems import EMPTY, MALFORMED, SEVERAL_IMAGES, TIMEOUT, UNSUPPORTED, Problem, describe
 from app.schemas import BatchItem, BatchResponse, RecognitionOptions, RecognitionResponse, describe_recognition
 from app.settings import Settings
 from app.uploads import Uploads
@@ -57,7 +57,12 @@ class RecognitionService:
             Problem: the request as a whole cannot be fulfilled.
         """
 
+        if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise Problem(UNSUPPORTED, f"Send a form (multipart/form-data) with fields {FIELD!r}.")
+
         async def recognize(files: list[File]) -> BatchResponse:
+            if not all(file.name for file in files):
+                raise Problem(MALFORMED, "Every image of a batch needs a file name, which its result repeats.")
             end = time.monotonic() + self._settings.response_timeout
             return BatchResponse(results=[await self._recognize_item(file, options, end) for file in files])
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import SkipJsonSchema
 
 from app.images import Picture, encode_data_url
 from app.problems import ProblemDetails
@@ -24,11 +25,11 @@ class RecognitionOptions(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     whole_picture: bool = Field(False, description="treat the whole picture as one face instead of searching for faces")
-    max_faces: int | None = Field(
-        None, ge=1, le=MAX_FACES, description="return at most this many faces; by default the server's setting"
+    max_faces: Annotated[int, Field(ge=1, le=MAX_FACES)] | SkipJsonSchema[None] = Field(
+        None, description="return at most this many faces; by default the server's setting"
     )
-    min_score: float | None = Field(
-        None, allow_inf_nan=False, description="leave out faces with a lower detector score"
+    min_score: Annotated[float, Field(allow_inf_nan=False)] | SkipJsonSchema[None] = Field(
+        None, description="leave out faces with a lower detector score"
     )
 
 

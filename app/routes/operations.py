@@ -13,7 +13,7 @@ STUCK_AFTER = 6
 
 
 def make_router(settings: Settings, service: RecognitionService) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(tags=["operations"])
 
     @router.get("/healthz", responses=problems.documentation((BUSY,)))
     async def check_health() -> dict[str, str]:

@@ -34,34 +34,14 @@ Options = Annotated[RecognitionOptions, Query()]
 
 
 def make_router(settings: Settings, service: RecognitionService) -> APIRouter:
-    router = APIRouter()
     dependencies, kinds = access_rules(settings)
-    limits = settings.model_dump(include={"max_bytes", "max_pixels", "max_faces"})
-    emotions = [Emotion(name=emotion.name, emoji=emotion.emoji) for emotion in EMOTIONS]
-    _add_recognition(router, service, dependencies, kinds)
-    _add_deprecated_recognition(router, service, dependencies, kinds)
-
-    @router.get(
-        "/api/model",
-        deprecated=True,
-        response_model_exclude_unset=True,
-        responses=problems.documentation((INTERNAL,)),
-    )
-    @router.get("/api/v1/model", response_model_exclude_unset=True, responses=problems.documentation((INTERNAL,)))
-    def describe_model() -> ModelCard:
-        """Return the model card: classes, preprocessing, accuracy on the test set, and provenance."""
-        return ModelCard.model_validate(service.card)
-
-    @router.get("/api/v1/settings")
-    def describe_settings() -> ServerSettings:
-        """Return the server's limits, the emoji of each emotion, and whether an API key is needed."""
-        return ServerSettings(**limits, emotions=emotions, api_key_required=bool(settings.api_key))
-
-    @router.get("/api/settings", deprecated=True)
-    def describe_limits() -> DeprecatedServerSettings:
-        """Return the server's limits and the emoji of each emotion."""
-        return DeprecatedServerSettings(**limits, emotions=emotions)
-
+    current, deprecated = APIRouter(tags=["recognition"]), APIRouter(tags=["deprecated"], deprecated=True)
+    _add_recognition(current, service, dependencies, kinds)
+    _add_descriptions(current, settings, service)
+    _add_deprecated(deprecated, settings, service, dependencies, kinds)
+    router = APIRouter()
+    router.include_router(current)
+    router.include_router(deprecated)
     return router
 
 
@@ -100,24 +80,55 @@ def _add_recognition(
         return _respond(await service.recognize_batch(request, options))
 
 
-def _add_deprecated_recognition(
-    router: APIRouter, service: RecognitionService, dependencies: Any, kinds: tuple[problems.Kind, ...]
+def _add_descriptions(router: APIRouter, settings: Settings, service: RecognitionService) -> None:
+    @router.get("/api/v1/model", response_model_exclude_unset=True, responses=problems.documentation((INTERNAL,)))
+    def describe_model() -> ModelCard:
+        """Return the model card: classes, preprocessing, accuracy on the test set, and provenance."""
+        return ModelCard.model_validate(service.card)
+
+    @router.get("/api/v1/settings")
+    def describe_settings() -> ServerSettings:
+        """Return the server's limits, the emoji of each emotion, and whether an API key is needed."""
+        return _describe_settings(settings)
+
+
+def _add_deprecated(
+    router: APIRouter,
+    settings: Settings,
+    service: RecognitionService,
+    dependencies: Any,
+    kinds: tuple[problems.Kind, ...],
 ) -> None:
     @router.post(
         "/api/recognize",
-        deprecated=True,
         dependencies=dependencies,
         response_model=DeprecatedRecognitionResponse,
         openapi_extra=_body(several=False),
         responses=problems.documentation((*_ALWAYS, NO_FACE, *kinds)),
     )
-    async def recognize(request: Request) -> Response:
+    async def recognize_deprecated(request: Request) -> Response:
         """Find the faces in an image and recognize their expressions; an image without a face is an error."""
         found = await service.recognize(request, RecognitionOptions())
         if not found.faces:
             raise Problem(NO_FACE, "Make sure the face is upright, well lit, and looking at the camera.")
         more = found.faces_found > len(found.faces)
         return _respond(DeprecatedRecognitionResponse(**dict(found), more_faces=more))
+
+    @router.get("/api/model", response_model_exclude_unset=True, responses=problems.documentation((INTERNAL,)))
+    def describe_model_deprecated() -> ModelCard:
+        """Return the model card."""
+        return ModelCard.model_validate(service.card)
+
+    @router.get("/api/settings", response_model=DeprecatedServerSettings)
+    def describe_settings_deprecated() -> ServerSettings:
+        """Return the server's limits and the emoji of each emotion."""
+        return _describe_settings(settings)
+
+
+def _describe_settings(settings: Settings) -> ServerSettings:
+    limits = settings.model_dump(include={"max_bytes", "max_pixels", "max_faces"})
+    emotions = [Emotion(name=emotion.name, emoji=emotion.emoji) for emotion in EMOTIONS]
+    return ServerSettings(**limits, emotions=emotions, api_key_required=bool(settings.api_key))
 
 
 def _respond(body: BaseModel) -> Response:
@@ -127,8 +138,10 @@ def _respond(body: BaseModel) -> Response:
 
 def _body(several: bool) -> dict[str, Any]:
     """The description of a request's body, which FastAPI cannot infer, because the endpoints read it themselves."""
-    images = {"type": "array", "items": _FILE, "minItems": 1} if several else _FILE
-    form = {"schema": {"type": "object", "required": [FIELD], "properties": {FIELD: images}}}
+    image = {**_FILE, "minLength": 1}
+    images = {"type": "array", "items": _FILE, "minItems": 1} if several else image
+    schema = {"type": "object", "required": [FIELD], "properties": {FIELD: images}}
+    form = {"schema": schema, "encoding": {FIELD: {"contentType": ", ".join(MEDIA_TYPES)}}}
     raw: Iterable[str] = () if several else MEDIA_TYPES
-    content = {"multipart/form-data": form, **{media_type: {"schema": _FILE} for media_type in raw}}
+    content = {"multipart/form-data": form, **{media_type: {"schema": image} for media_type in raw}}
     return {"requestBody": {"required": True, "content": content}}

@@ -174,6 +174,23 @@ def test_batch_is_bounded_like_single_request(make_app):
     assert_problem(client.post("/api/v1/recognize-batch", files=files), 413, "too-large")
 
 
+@pytest.mark.parametrize(("data", "media_type"), [(b"", ""), (encode(PHOTO), "image/png")])
+def test_batch_must_be_a_form(client, data, media_type):
+    response = client.post("/api/v1/recognize-batch", content=data, headers={"content-type": media_type})
+    assert_problem(response, 415, "unsupported")
+
+
+def test_batch_needs_file_names(client):
+    data = form(("image", encode(PHOTO))).replace(b'; filename="x"', b"")
+    assert (
+        "file name"
+        in assert_problem(
+            client.post("/api/v1/recognize-batch", content=data, headers={"content-type": FORM}), 400, "malformed"
+        )["detail"]
+    )
+    assert post(client, data, FORM).status_code == 200
+
+
 def test_several_images_are_pointed_to_batch(client):
     response = post(client, form(("image", b"abc"), ("image", b"abc")), FORM)
     assert "2 images" in (detail := assert_problem(response, 400, "several-images")["detail"])
