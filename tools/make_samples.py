@@ -241,7 +241,10 @@ def paint_eye(picture: Picture, look: Look, person: Person, eyes: Eyes, side: in
     arc = 1 - np.abs(across) ** 2.2
     x = side * (person.eye_distance + 1.12 * person.eye_width * across)
     droop = eyes.droop * np.maximum(across, 0)
-    upper, lower = -1.15 * eyes.upper * arc + droop - 0.015 * across, 1.15 * eyes.lower * arc + 0.5 * droop - 0.015 * across
+    upper, lower = (
+        -1.15 * eyes.upper * arc + droop - 0.015 * across,
+        1.15 * eyes.lower * arc + 0.5 * droop - 0.015 * across,
+    )
     opening = picture.mask(np.concatenate([canvas.points(x, upper), canvas.points(x, lower)[::-1]]), 0.004)
     dark = np.array(look.skin) * (0.62, 0.48, 0.44)
     picture.paint(picture.line(canvas.points(x, upper - 0.075), 0.025, 0.012), dark, 0.75)
@@ -255,7 +258,10 @@ def paint_eye(picture: Picture, look: Look, person: Person, eyes: Eyes, side: in
     picture.paint(picture.line(canvas.points(x, lower), 0.016, 0.006), dark, 0.7)
     picture.paint(picture.line(canvas.points(x, upper), 0.05 if look.feminine else 0.036, 0.006), LASHES)
     if look.feminine:
-        flick = [(side * (person.eye_distance + 0.19), upper[-1] + 0.0), (side * (person.eye_distance + 0.27), upper[-1] - 0.06)]
+        flick = [
+            (side * (person.eye_distance + 0.19), upper[-1] + 0.0),
+            (side * (person.eye_distance + 0.27), upper[-1] - 0.06),
+        ]
         picture.paint(picture.line(flick, 0.03, 0.006), LASHES)
 
 
@@ -279,7 +285,9 @@ def paint_mouth(picture: Picture, look: Look, person: Person, expression: Expres
     lips = skin * ((0.86, 0.50, 0.50) if look.feminine else (0.80, 0.62, 0.58))
 
     def between(one: np.ndarray, other: np.ndarray, narrow: float = 1.0) -> np.ndarray:
-        return picture.mask(np.concatenate([canvas.points(narrow * x, one), canvas.points(narrow * x, other)[::-1]]), 0.005)
+        return picture.mask(
+            np.concatenate([canvas.points(narrow * x, one), canvas.points(narrow * x, other)[::-1]]), 0.005
+        )
 
     picture.paint(between(top, lower), 0.9 * lips)
     picture.paint(between(upper, bottom), lips)
@@ -294,7 +302,10 @@ def paint_mouth(picture: Picture, look: Look, person: Person, expression: Expres
     dark = skin * (0.5, 0.32, 0.3)
     picture.paint(picture.line(canvas.points(x, upper), 0.022, 0.006), dark, 0.85)
     for side in (-1, 1):
-        corner = [(side * 0.97 * mouth.half_width, mouth.corner), (side * (mouth.half_width + 0.04), mouth.corner - 0.02 * expression.lip_corner_puller)]
+        corner = [
+            (side * 0.97 * mouth.half_width, mouth.corner),
+            (side * (mouth.half_width + 0.04), mouth.corner - 0.02 * expression.lip_corner_puller),
+        ]
         picture.paint(picture.line(corner, 0.035, 0.01), dark, 0.8)
 
 
@@ -367,7 +378,11 @@ def paint_bunting(picture: Picture) -> None:
     picture.paint(picture.line(canvas.points(x, y), 3), rgb("7a5a44"))
     colors = [rgb(code) for code in ("e2583e", "f2b134", "3f8f8b", "5b6fc4", "b65c94")]
     for number, place in enumerate(range(2, 57, 4)):
-        pennant = [(x[place], y[place]), (x[place + 3], y[place + 3]), (x[place : place + 4].mean(), y[place] + 0.05 * width)]
+        pennant = [
+            (x[place], y[place]),
+            (x[place + 3], y[place + 3]),
+            (x[place : place + 4].mean(), y[place] + 0.05 * width),
+        ]
         picture.paint(picture.mask(pennant, 1), colors[number % len(colors)])
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from app.main import create_app
 from app.settings import Settings
@@ -33,8 +33,7 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-WIDTH, HEIGHT = 1200, 900
-SAMPLE = "happy"
+WIDTH, HEIGHT = 1280, 900
 
 
 def find_chromium() -> str | None:
@@ -43,7 +42,7 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def serve(app: FastAPI) -> Iterator[str]:
+def serve(app: ASGIApp) -> Iterator[str]:
     """Serve the application on a free port and yield its address."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
@@ -70,14 +69,14 @@ def launch_chromium(executable: str, *flags: str) -> "Iterator[Browser]":
 
 
 def take_screenshot(browser: "Browser", address: str, destination: Path) -> None:
-    """Let the page recognize a sample, and save the page down to the end of the result."""
+    """Let the page recognize its first sample, and save the page down to the end of the result."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
     page.goto(address, wait_until="networkidle")
-    for _ in range(2):  # the first request is slower, and the page shows the time
-        with page.expect_response("**/api/recognize"):
-            page.locator(f'[data-sample$="/{SAMPLE}.png"]').click()
-    page.locator(".face .bars").wait_for()
-    end = page.locator("#result").evaluate("result => result.getBoundingClientRect().bottom + window.scrollY")
+    with page.expect_response("**/api/v1/recognize"):  # again, since the first request is slower and the time is shown
+        page.locator("[data-sample]").first.click()
+    page.locator("#photos:not(.busy) .mark").first.wait_for()
+    page.mouse.move(0, 0)
+    end = page.locator("#keep").evaluate("keep => keep.getBoundingClientRect().bottom + window.scrollY")
     destination.parent.mkdir(parents=True, exist_ok=True)
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": round(end) + 32}
     page.screenshot(path=destination, full_page=True, clip=clip)

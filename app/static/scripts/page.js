@@ -5,7 +5,7 @@ import { find } from "./dom.js";
 import { setGameEmotions, startGame, stopGame } from "./game.js";
 import { startLive, stopLive } from "./live.js";
 import { describeModel } from "./model.js";
-import { addPhotos, startPhotos } from "./photos.js";
+import { addPhotos, hasPhotos, startPhotos } from "./photos.js";
 import { copySnippet } from "./snippets.js";
 import { openTab, startTabs } from "./tabs.js";
 import { openVideo, startVideo, stopVideo } from "./video.js";
@@ -22,8 +22,9 @@ function accept(files) {
   }
 }
 
-async function acceptSample(path) {
+async function acceptSample(path, isWanted = () => true) {
   const response = await fetch(path).catch(() => null);
+  if (!isWanted()) return;
   const name = path.split("/").at(-1);
   const content = response?.ok ? await response.blob() : new Blob(); // an empty one: the result says what is the matter
   addPhotos([new File([content], name, { type: content.type })], { isSample: true });
@@ -55,7 +56,7 @@ function acceptDropped() {
 function acceptSamples() {
   const samples = [...document.querySelectorAll("[data-sample]")];
   for (const sample of samples) sample.addEventListener("click", () => acceptSample(sample.dataset.sample));
-  acceptSample(samples[0].dataset.sample); // the first screen shows a result
+  acceptSample(samples[0].dataset.sample, () => !hasPhotos()); // the first screen shows a result
 }
 
 function askForKey() {

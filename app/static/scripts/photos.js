@@ -20,10 +20,12 @@ let current = null;
 let working = null; // the photo being sent
 let transfer = null; // its AbortController
 
-// Adds files to the queue. A sample makes room for the first photo of one's own.
+export const hasPhotos = () => photos.length > 0;
+
+// Adds files to the queue. Samples on display make room for them.
 export function addPhotos(files, { isSample = false } = {}) {
   if (!files.length) return;
-  if (photos.some((photo) => photo.isSample)) clear();
+  removeSamples();
   const added = files.map((file) => ({
     file,
     name: file.name || "photo",
@@ -245,11 +247,11 @@ function cancel(which) {
   }
 }
 
-function clear() {
-  cancel(photos);
-  for (const { picture } of photos) if (picture?.url) URL.revokeObjectURL(picture.url);
-  photos = [];
-  current = null;
+function removeSamples() {
+  const samples = photos.filter(({ isSample }) => isSample);
+  cancel(samples);
+  for (const { picture } of samples) if (picture?.url) URL.revokeObjectURL(picture.url);
+  photos = photos.filter(({ isSample }) => !isSample);
 }
 
 // The photos with a result as { name, response }; faces come in the order and with the numbers of the page.

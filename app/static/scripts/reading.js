@@ -5,6 +5,7 @@ import { element } from "./dom.js";
 import { countEmotions, emojiOf, hueOf, percent, summarize } from "./emotions.js";
 
 export function drawSummary(place, faces) {
+  place.hidden = faces.length < 2;
   const parts = countEmotions(faces).map(([name, count]) => {
     const emoji = element("span", { class: "emoji" }, emojiOf(name));
     const part = element("span", { class: "part", "data-hue": hueOf(name) }, emoji, count > 1 ? String(count) : "");
@@ -29,7 +30,7 @@ function makeTile(face, index, onClick) {
     element("img", { src: face.crop, alt: "", width: 48, height: 48 }),
     makeMiniBars(face.probabilities),
     element("span", { class: "emoji" }, emojiOf(face.emotion)),
-    element("span", { class: "tile-share" }, `${percent(face.probabilities[face.emotion])}${face.uncertain ? " ?" : ""}`),
+    element("span", { class: "tile-share" }, `${percent(face.probabilities[face.emotion])}${face.uncertain ? "?" : ""}`),
   );
 }
 

@@ -21,8 +21,12 @@ export function drawStage(place, { picture, faces, wholePicture, name }, onSelec
   const { url, width, height } = picture;
   const alt = `${name}. ${summarize(faces)}`;
   const backdrop = url ? element("img", { src: url, alt, width, height }) : blankSheet(alt, width, height);
-  const marks = wholePicture ? [] : faces.map((face, index) => makeMark(face, index, picture, () => onSelect(index)));
-  place.replaceChildren(backdrop, ...marks);
+  place.replaceChildren(backdrop, ...(wholePicture ? [] : makeMarks(faces, picture, onSelect)));
+}
+
+// Frames with labels, placed in percent of a picture { width, height }.
+export function makeMarks(faces, picture, onSelect = () => {}) {
+  return faces.map((face, index) => makeMark(face, index, picture, () => onSelect(index)));
 }
 
 function blankSheet(alt, width, height) {
