@@ -2,8 +2,8 @@
 
 python -m tools.make_samples app/static/samples
 
-The expressions, the relief, the light and the creases are those of `facial_expression.data.synthetic`; skin, eyes, mouth,
-hair and clothes are painted here, in color and at a higher resolution.
+The expressions, the relief, the light and the creases are those of `facial_expression.data.synthetic`; skin, eyes,
+mouth, hair and clothes are painted here, in color and at a higher resolution.
 """
 
 import argparse
@@ -94,9 +94,8 @@ class Picture:
 
     def layer(self, drawing: np.ndarray, outside: float = 0.0) -> np.ndarray:
         """A layer of the synthetic data's canvas, enlarged and put in place."""
-        to_units = np.array([[1, 0, -canvas.ORIGIN[0]], [0, 1, -canvas.ORIGIN[1]], [0, 0, canvas.FACE_UNIT]])
-        to_units[:2] /= canvas.FACE_UNIT
-        to_units[2] = (0, 0, 1)
+        scale = 1 / canvas.FACE_UNIT
+        to_units = np.array([[scale, 0, -scale * canvas.ORIGIN[0]], [0, scale, -scale * canvas.ORIGIN[1]], [0, 0, 1]])
         height, width = self.pixels.shape[:2]
         matrix = self.matrix @ to_units
         return cv2.warpAffine(drawing, matrix, (width, height), flags=cv2.INTER_CUBIC, borderValue=outside)
@@ -140,9 +139,9 @@ def paint_person(picture: Picture, look: Look, emotion: str) -> None:
     outline = picture.mask(head_outline(person, expression), 0.006)
     skin = np.asarray(look.skin, np.float32) * warm(shade)
     picture.paint(outline, skin)
-    paint_blush(picture, person, outline)
+    paint_blush(picture, outline)
     if look.beard:
-        paint_beard(picture, look, person, mouth, outline)
+        paint_beard(picture, look, mouth, outline)
     paint_nose(picture, look, person)
     for side in (-1, 1):
         paint_eye(picture, look, person, eyes, side)
@@ -213,13 +212,13 @@ def paint_behind(picture: Picture, look: Look) -> None:
             picture.paint(ear, np.array(look.skin) * (0.92, 0.82, 0.78))
 
 
-def paint_blush(picture: Picture, person: Person, outline: np.ndarray) -> None:
+def paint_blush(picture: Picture, outline: np.ndarray) -> None:
     for side in (-1, 1):
         cheek = picture.mask(canvas.ellipse((side * 0.58, 0.52), (0.2, 0.15)), 0.1)
         picture.paint(cheek * outline, BLUSH, 0.22)
 
 
-def paint_beard(picture: Picture, look: Look, person: Person, mouth: Mouth, outline: np.ndarray) -> None:
+def paint_beard(picture: Picture, look: Look, mouth: Mouth, outline: np.ndarray) -> None:
     chin = mirrored((0.2, 0.76), (0.52, 0.86), (0.98, 0.35), (1.02, 1.1), (0.6, 1.9))
     lips = picture.mask(canvas.ellipse((0, (mouth.upper + mouth.lower) / 2), (mouth.half_width + 0.07, 0.26)), 0.03)
     picture.paint(picture.mask(chin, 0.05) * outline * (1 - lips), look.hair, 0.5)
@@ -358,7 +357,7 @@ def paint_glasses(picture: Picture, person: Person) -> None:
 
 def paint_backdrop(picture: Picture, top: Color, bottom: Color) -> None:
     """A wall that gets lighter towards the window, with soft spots of light."""
-    height, width = picture.pixels.shape[:2]
+    height = len(picture.pixels)
     along = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
     picture.pixels[:] = np.float32(top) * (1 - along) + np.float32(bottom) * along
     generator = np.random.default_rng(8)

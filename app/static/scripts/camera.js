@@ -10,7 +10,10 @@ const QUALITY = 0.8;
 const FACES = 10;
 
 const TROUBLES = {
-  NotAllowedError: ["The camera is not allowed", "Allow it in the address bar or in the settings of the browser, then start again."],
+  NotAllowedError: [
+    "The camera is not allowed",
+    "Allow it in the address bar or in the settings of the browser, then start again.",
+  ],
   NotFoundError: ["No camera found", "Connect one, then start again."],
   NotReadableError: ["The camera is in use", "Close the other program or page that uses it, then start again."],
 };
@@ -123,5 +126,7 @@ export function distance({ box: one }, { box: other }) {
 // Probabilities that follow the newest ones with some inertia, so that a single odd frame does not count.
 export function ease(previous, newest, weight = 0.5) {
   if (!previous) return newest;
-  return Object.fromEntries(Object.entries(newest).map(([name, value]) => [name, (1 - weight) * (previous[name] ?? 0) + weight * value]));
+  return Object.fromEntries(
+    Object.entries(newest).map(([name, value]) => [name, (1 - weight) * (previous[name] ?? 0) + weight * value]),
+  );
 }

@@ -25,7 +25,9 @@ export function hueOf(name) {
 }
 
 export function colorOf(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(`--bright-${hueOf(name)}`).trim();
+  return getComputedStyle(document.documentElement)
+    .getPropertyValue(`--bright-${hueOf(name)}`)
+    .trim();
 }
 
 export function inOrder(names) {

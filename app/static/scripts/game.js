@@ -38,7 +38,11 @@ async function start() {
   }
 }
 
-const shuffle = (names) => names.map((name) => [Math.random(), name]).sort().map(([, name]) => name);
+const shuffle = (names) =>
+  names
+    .map((name) => [Math.random(), name])
+    .sort()
+    .map(([, name]) => name);
 
 function next() {
   round = rounds.find(({ begun }) => begun === null) ?? null;
@@ -134,7 +138,17 @@ async function saveStrip() {
 function drawCovering(context, picture, [left, top, width, height]) {
   const scale = Math.max(width / picture.width, height / picture.height);
   const [part, rest] = [width / scale, height / scale];
-  context.drawImage(picture, (picture.width - part) / 2, (picture.height - rest) / 2, part, rest, left, top, width, height);
+  context.drawImage(
+    picture,
+    (picture.width - part) / 2,
+    (picture.height - rest) / 2,
+    part,
+    rest,
+    left,
+    top,
+    width,
+    height,
+  );
 }
 
 function showTrouble(problem) {

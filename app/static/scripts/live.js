@@ -30,7 +30,8 @@ function showFrame(response, time, frame) {
   showFace();
   const recent = samples.filter((sample) => sample.time > time - 3).length / Math.min(3, time || 3);
   const pace = `${recent.toFixed(1)} frames a second, ${Math.round(response.milliseconds)} ms each`;
-  find("#live-note").textContent = `Sent: ${response.width} × ${response.height} pixels${camera.mirrored ? ", mirrored" : ""}; ${pace}`;
+  find("#live-note").textContent =
+    `Sent: ${response.width} × ${response.height} pixels${camera.mirrored ? ", mirrored" : ""}; ${pace}`;
 }
 
 function showFace() {

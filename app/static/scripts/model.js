@@ -6,7 +6,8 @@ import { allEmotions, emojiOf, hueOf, percent } from "./emotions.js";
 
 export function describeModel({ title, metrics, classes }) {
   const names = new Intl.ListFormat("en-US").format(classes);
-  find("#model-what").textContent = `This is ${title}, trained on FER2013 to distinguish ${classes.length} expressions: ${names}.`;
+  find("#model-what").textContent =
+    `This is ${title}, trained on FER2013 to distinguish ${classes.length} expressions: ${names}.`;
   const range = `${(100 * metrics.accuracy_low).toFixed(1)}–${(100 * metrics.accuracy_high).toFixed(1)}%`;
   find("#model-accuracy").replaceChildren(
     element("strong", {}, `About ${Math.round(100 * (1 - metrics.accuracy))} of 100 predictions are wrong.`),
@@ -14,7 +15,8 @@ export function describeModel({ title, metrics, classes }) {
       `${percent(metrics.accuracy)} of its predictions match the human labels (95% confidence interval: ${range}). ` +
       "Accuracy on your own photos may be lower.",
   );
-  find("#promise").textContent = `It is right about ${Math.round(100 * metrics.accuracy)} times in 100, so enjoy it and judge nobody by it.`;
+  find("#promise").textContent =
+    `It is right about ${Math.round(100 * metrics.accuracy)} times in 100, so enjoy it and judge nobody by it.`;
   drawChorus(classes);
   if (metrics.recall) drawRecall(metrics.recall);
 }
@@ -24,7 +26,12 @@ function drawChorus(classes) {
   const unknown = allEmotions().filter((name) => !classes.includes(name));
   const names = [...classes, ...unknown].map((name) => {
     const isKnown = classes.includes(name);
-    const text = element("span", {}, name, isKnown ? "" : element("span", { class: "hidden" }, " (not known to this model)"));
+    const text = element(
+      "span",
+      {},
+      name,
+      isKnown ? "" : element("span", { class: "hidden" }, " (not known to this model)"),
+    );
     const mark = element("span", { class: "emoji", "aria-hidden": "true" }, emojiOf(name));
     return element("li", { class: isKnown ? "" : "unknown", "data-hue": hueOf(name) }, mark, text);
   });

@@ -19,7 +19,15 @@ export function drawSummary(place, faces) {
 export function drawTiles(place, faces, onSelect) {
   place.hidden = faces.length < 2;
   if (place.hidden) return place.replaceChildren();
-  place.replaceChildren(...faces.map((face, index) => element("li", {}, makeTile(face, index, () => onSelect(index)))));
+  place.replaceChildren(
+    ...faces.map((face, index) =>
+      element(
+        "li",
+        {},
+        makeTile(face, index, () => onSelect(index)),
+      ),
+    ),
+  );
 }
 
 function makeTile(face, index, onClick) {
@@ -30,7 +38,11 @@ function makeTile(face, index, onClick) {
     element("img", { src: face.crop, alt: "", width: 48, height: 48 }),
     makeMiniBars(face.probabilities),
     element("span", { class: "emoji" }, emojiOf(face.emotion)),
-    element("span", { class: "tile-share" }, `${percent(face.probabilities[face.emotion])}${face.uncertain ? "?" : ""}`),
+    element(
+      "span",
+      { class: "tile-share" },
+      `${percent(face.probabilities[face.emotion])}${face.uncertain ? "?" : ""}`,
+    ),
   );
 }
 
@@ -52,7 +64,8 @@ export function announcement(faces) {
 export function drawDetail(place, faces, selected, wholePicture) {
   const face = faces[selected];
   const number = selected + 1;
-  const title = faces.length > 1 ? `Face ${number} of ${faces.length}` : wholePicture ? "The whole picture" : "The face";
+  const title =
+    faces.length > 1 ? `Face ${number} of ${faces.length}` : wholePicture ? "The whole picture" : "The face";
   const bars = makeBars(Object.keys(face.probabilities), `Probabilities for face ${number}`);
   const name = element(
     "h3",
@@ -62,13 +75,11 @@ export function drawDetail(place, faces, selected, wholePicture) {
     element("span", { class: "share" }, percent(face.probabilities[face.emotion])),
   );
   const words = [element("p", { class: "kicker" }, title), name];
-  if (face.uncertain) words.push(element("p", { class: "doubt" }, "Uncertain: below the model's confidence threshold."));
+  if (face.uncertain)
+    words.push(element("p", { class: "doubt" }, "Uncertain: below the model's confidence threshold."));
   const crop = element("img", { src: face.crop, alt: `Face ${number} as the network saw it`, width: 96, height: 96 });
   place.dataset.hue = hueOf(face.emotion);
   place.classList.toggle("uncertain", face.uncertain);
-  place.replaceChildren(
-    element("div", { class: "detail-head" }, crop, element("div", {}, ...words)),
-    bars.node,
-  );
+  place.replaceChildren(element("div", { class: "detail-head" }, crop, element("div", {}, ...words)), bars.node);
   bars.update(face.probabilities);
 }

@@ -21,7 +21,10 @@ export function saveJson(value, name) {
 }
 
 export function saveCsv(rows, name) {
-  download(new Blob([rows.map((row) => row.map(csvField).join(",") + "\r\n").join("")], { type: "text/csv" }), `${name}.csv`);
+  download(
+    new Blob([rows.map((row) => row.map(csvField).join(",") + "\r\n").join("")], { type: "text/csv" }),
+    `${name}.csv`,
+  );
 }
 
 function csvField(value) {
@@ -31,7 +34,9 @@ function csvField(value) {
 
 // One row per face of the photos { name, response }, below a header.
 export function faceRows(photos) {
-  const names = inOrder(new Set(photos.flatMap(({ response }) => response.faces.flatMap((face) => Object.keys(face.probabilities)))));
+  const names = inOrder(
+    new Set(photos.flatMap(({ response }) => response.faces.flatMap((face) => Object.keys(face.probabilities)))),
+  );
   const header = ["photo", "face", "left", "top", "width", "height", "score", "emotion", "uncertain", ...names];
   const rows = photos.flatMap(({ name, response }) =>
     response.faces.map((face, index) => {
@@ -65,7 +70,10 @@ export async function annotate({ picture, faces, wholePicture }) {
 function drawFace(context, face, unit, canvasWidth) {
   const [left, top, width, height] = face.box;
   const color = colorOf(face.emotion);
-  for (const [style, line] of [["rgb(0 0 0 / 45%)", unit / 4], [color, unit / 7]]) {
+  for (const [style, line] of [
+    ["rgb(0 0 0 / 45%)", unit / 4],
+    [color, unit / 7],
+  ]) {
     context.strokeStyle = style;
     context.lineWidth = line;
     context.setLineDash(face.uncertain ? [unit / 2, unit / 3] : []);

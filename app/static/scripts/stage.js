@@ -30,7 +30,11 @@ export function makeMarks(faces, picture, onSelect = () => {}) {
 }
 
 function blankSheet(alt, width, height) {
-  const sheet = element("div", { class: "blank", role: "img", "aria-label": alt }, "Your browser cannot show this file.");
+  const sheet = element(
+    "div",
+    { class: "blank", role: "img", "aria-label": alt },
+    "Your browser cannot show this file.",
+  );
   sheet.style.aspectRatio = `${width || 4} / ${height || 3}`;
   return sheet;
 }

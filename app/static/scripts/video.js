@@ -47,7 +47,10 @@ async function load(file) {
   const loaded = await once("loadeddata", "error");
   if (loaded === "error" || !video.videoWidth) {
     find("#video-result").hidden = true;
-    throw new Problem({ title: "This video cannot be played", detail: "Browsers play MP4 (H.264) and WebM. Convert it, then try again." });
+    throw new Problem({
+      title: "This video cannot be played",
+      detail: "Browsers play MP4 (H.264) and WebM. Convert it, then try again.",
+    });
   }
   if (!Number.isFinite(video.duration)) {
     video.currentTime = 1e9; // a recording without a length: the browser learns it at the end
@@ -114,7 +117,9 @@ function describeVideo() {
   if (!stretches.length) return "No face found so far";
   const lengths = new Map();
   for (const { name, from, until } of stretches) lengths.set(name, (lengths.get(name) ?? 0) + until - from);
-  const parts = [...lengths].sort(([, one], [, other]) => other - one).map(([emotion, seconds]) => `${emotion} ${seconds.toFixed(1)} s`);
+  const parts = [...lengths]
+    .sort(([, one], [, other]) => other - one)
+    .map(([emotion, seconds]) => `${emotion} ${seconds.toFixed(1)} s`);
   return parts.join(", ");
 }
 
@@ -127,7 +132,10 @@ function showSample(index) {
   slider.setAttribute("aria-valuetext", words);
   find("#video-moment").textContent = words;
   if (!probabilities) return;
-  if (!bars) find("#video-bars").replaceChildren((bars = makeBars(Object.keys(probabilities), "Probabilities at this moment")).node);
+  if (!bars)
+    find("#video-bars").replaceChildren(
+      (bars = makeBars(Object.keys(probabilities), "Probabilities at this moment")).node,
+    );
   bars.update(probabilities);
 }
 
@@ -167,7 +175,10 @@ export function startVideo() {
   find("#video-cancel").addEventListener("click", stopVideo);
   find("#video-slider").addEventListener("input", chooseMoment);
   find("#video-json").addEventListener("click", () => {
-    saveJson(samples.map(({ at, response }) => ({ seconds: at, ...response })), withoutExtension(name));
+    saveJson(
+      samples.map(({ at, response }) => ({ seconds: at, ...response })),
+      withoutExtension(name),
+    );
   });
   find("#video-csv").addEventListener("click", () => saveCsv(rows(), withoutExtension(name)));
 }

@@ -258,7 +258,8 @@ def test_shrinks_large_photo_before_upload(open_page):
 
 def test_reencodes_what_server_cannot_read(open_page):
     data = base64.b64encode(THREE["buffer"]).decode()
-    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="560" height="240"><image href="data:image/png;base64,{data}"/></svg>'
+    image = f'<image href="data:image/png;base64,{data}"/>'
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="560" height="240">{image}</svg>'
     page = open_page()
     show(page, file("drawing.svg", drawing.encode(), "image/svg+xml"))
     expect(title(page)).to_contain_text("3 faces: ")
