@@ -9,6 +9,7 @@ import { drawRibbon } from "./ribbon.js";
 import { openTab } from "./tabs.js";
 
 const SECONDS = 10;
+const SPOKEN_EVERY = 3; // seconds between announcements to screen readers, at least
 const LONGEST_GAP = 1; // seconds that a frame stays in the ribbon without a next one
 const canvas = find("#live-canvas");
 const overlay = find("#live-overlay");
@@ -19,6 +20,7 @@ let followed = null;
 let eased = null;
 let samples = [];
 let lastFrame = null;
+let spoken = -SPOKEN_EVERY; // time of the last announcement
 
 function showFrame(response, time, frame) {
   lastFrame = frame;
@@ -27,14 +29,14 @@ function showFrame(response, time, frame) {
   samples = [...samples.filter((sample) => sample.time > time - SECONDS - LONGEST_GAP), { time, probabilities: eased }];
   moveEmoji(response);
   drawRibbon(find("#live-ribbon"), samples, { start: time - SECONDS, end: time, longest: LONGEST_GAP });
-  showFace();
+  showFace(time);
   const recent = samples.filter((sample) => sample.time > time - 3).length / Math.min(3, time || 3);
   const pace = `${recent.toFixed(1)} frames a second, ${Math.round(response.milliseconds)} ms each`;
   find("#live-note").textContent =
     `Sent: ${response.width} × ${response.height} pixels${camera.mirrored ? ", mirrored" : ""}; ${pace}`;
 }
 
-function showFace() {
+function showFace(time) {
   const place = find("#live-reading");
   place.classList.toggle("without-face", !followed);
   if (!followed) return (find("#live-name").textContent = "No face in view");
@@ -44,7 +46,10 @@ function showFace() {
   const words = ` ${name}${followed.uncertain ? "?" : ""}`;
   if (title.lastChild.textContent !== words) {
     title.replaceChildren(element("span", { class: "emoji" }, emojiOf(name)), words);
-    announce(`${name}, ${percent(eased[name])}`);
+    if (time - spoken > SPOKEN_EVERY) {
+      announce(`${name}, ${percent(eased[name])}`);
+      spoken = time;
+    }
   }
   if (!bars) find("#live-bars").replaceChildren((bars = makeBars(Object.keys(eased), "Probabilities now")).node);
   bars.update(eased);
@@ -114,7 +119,7 @@ async function start() {
 export function stopLive() {
   camera.stop();
   overlay.replaceChildren();
-  [followed, eased, samples, lastFrame] = [null, null, [], null];
+  [followed, eased, samples, lastFrame, spoken] = [null, null, [], null, -SPOKEN_EVERY];
   find("#live-ribbon").replaceChildren();
   find("#live-note").textContent = "";
   setControls("off");

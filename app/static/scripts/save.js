@@ -58,7 +58,9 @@ export async function annotate({ picture, faces, wholePicture }) {
   context.fillStyle = "#fffdf8";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(image, 0, 0, image.width, image.height);
-  if (!wholePicture) for (const face of faces) drawFace(context, face, unit, canvas.width);
+  const marked = wholePicture ? [] : faces;
+  for (const face of marked) drawFrame(context, face, unit);
+  for (const face of marked) drawLabel(context, face, unit); // above all frames
   const counts = `${summarize(faces)}   ${[...new Set(faces.map((face) => emojiOf(face.emotion)))].join(" ")}`;
   context.fillStyle = INK;
   context.font = `600 ${1.1 * unit}px ${FONT}`;
@@ -67,31 +69,31 @@ export async function annotate({ picture, faces, wholePicture }) {
   return toBlob(canvas, "image/png");
 }
 
-function drawFace(context, face, unit, canvasWidth) {
-  const [left, top, width, height] = face.box;
-  const color = colorOf(face.emotion);
-  for (const [style, line] of [
+function drawFrame(context, { box: [left, top, width, height], emotion, uncertain }, unit) {
+  const strokes = [
     ["rgb(0 0 0 / 45%)", unit / 4],
-    [color, unit / 7],
-  ]) {
-    context.strokeStyle = style;
+    [colorOf(emotion), unit / 7],
+  ];
+  for (const [color, line] of strokes) {
+    context.strokeStyle = color;
     context.lineWidth = line;
-    context.setLineDash(face.uncertain ? [unit / 2, unit / 3] : []);
+    context.setLineDash(uncertain ? [unit / 2, unit / 3] : []);
     context.beginPath();
     context.roundRect(left, top, width, height, 0.08 * width);
     context.stroke();
   }
-  const size = Math.min(1.15 * unit, Math.max(0.7 * unit, 0.16 * width));
-  drawLabel(context, `${emojiOf(face.emotion)} ${labelOf(face)}`, { left, top, color, size, canvasWidth });
 }
 
-function drawLabel(context, text, { left, top, color, size, canvasWidth }) {
+function drawLabel(context, face, unit) {
+  const [left, top, faceWidth] = face.box;
+  const text = `${emojiOf(face.emotion)} ${labelOf(face)}`;
+  const size = Math.min(1.15 * unit, Math.max(0.7 * unit, 0.16 * faceWidth));
   context.font = `650 ${size}px ${FONT}`;
   context.textBaseline = "middle";
   const [width, height] = [context.measureText(text).width + size, 1.7 * size];
-  const x = Math.max(0, Math.min(left, canvasWidth - width));
+  const x = Math.max(0, Math.min(left, context.canvas.width - width));
   const y = Math.max(0, top - height - size / 5);
-  context.fillStyle = color;
+  context.fillStyle = colorOf(face.emotion);
   context.beginPath();
   context.roundRect(x, y, width, height, height / 2);
   context.fill();
