@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from helpers.project import ROOT, dvc, environment, git, python
 from tools.screenshot import BROWSERS, find_chromium, launch_chromium
@@ -85,6 +86,16 @@ def test_plots_show_opens_without_another_host(clone, tmp_path):
 
 def test_metrics_fit_a_terminal_of_120_columns(clone):
     assert max(len(line.rstrip()) for line in dvc(clone, "metrics", "show").stdout.splitlines()) <= 120
+
+
+def test_exchanged_emotion_codes_are_noticed(clone):
+    path = clone / "facial_expression/emotions.py"
+    original = path.read_text()
+    path.write_text(original.replace('"angry", 0', '"angry", 1').replace('"disgust", 1', '"disgust", 0'))
+    status = json.loads(dvc(clone, "status", "--json").stdout)
+    path.write_text(original)
+    changed = {name.partition("@")[0] for name, entries in status.items() if "emotions.py': 'modified" in str(entries)}
+    assert changed == set(YAML(typ="safe").load(clone / "dvc.yaml")["stages"])
 
 
 def test_readme_without_the_card_says_what_to_do(clone):
