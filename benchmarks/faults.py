@@ -171,9 +171,12 @@ def disturb(pipeline: Pipeline, stage: str, names: list[str], choose: random.Ran
     for name in names:
         moment = choose.uniform(0, 1.1 * pipeline.seconds[stage])
         process = subprocess.Popen(repro(stage), cwd=pipeline.root, start_new_session=True, **QUIET)
-        time.sleep(moment)
-        FAULTS[name](pipeline, stage, process)
-        process.wait()
+        try:
+            time.sleep(moment)
+            FAULTS[name](pipeline, stage, process)
+            process.wait()
+        finally:
+            FAULTS["SIGKILL to all"](pipeline, stage, process)  # if Ctrl-C stops the benchmark
         if not wait_until_alone(pipeline.root):
             return ["a process of the stage outlives DVC"]
     completed = subprocess.run(repro(stage), cwd=pipeline.root, capture_output=True, text=True)
