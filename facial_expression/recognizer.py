@@ -117,12 +117,12 @@ class Recognizer:
             card = json.loads(text)
             model = _read(path.with_name(card["model"]["file"]))
             if hashlib.sha256(model).hexdigest() != card["model"]["sha256"]:
-                raise ValueError(f"its sha256 is not that of {card['model']['file']}: run `dvc checkout {directory}`")
+                raise ValueError(f"its sha256 is not that of {card['model']['file']}: restore it, for example with `git checkout {directory}`")
             return cls(card, model, detection_side)
         except (KeyError, TypeError) as error:
             raise UserError(
                 f"{path} is not the card of a model for this version, {error} is missing or wrong: "
-                f"run `dvc pull {directory}`, or `dvc repro export` for your own networks"
+                f"take both files from the same release, or run `dvc repro export` for your own networks"
             ) from error
         except UserError:
             raise
@@ -239,7 +239,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: run `dvc pull {path.parent}`") from error
+        raise UserError(f"{path} is missing: restore it, for example with `git checkout {path.parent}`") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 

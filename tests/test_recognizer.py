@@ -252,10 +252,10 @@ def test_threads_share_recognizer(recognizer, images, recognized):
 
 
 def test_missing_file_error_names_command(tmp_path):
-    with pytest.raises(UserError, match=r"card\.json is missing: run `dvc pull .*nowhere`"):
+    with pytest.raises(UserError, match=r"card\.json is missing: restore it, for example with `git checkout .*nowhere`"):
         Recognizer.load(tmp_path / "nowhere")
     (write_model(tmp_path) / "model.onnx").unlink()
-    with pytest.raises(UserError, match=r"model\.onnx is missing: run `dvc pull"):
+    with pytest.raises(UserError, match=r"model\.onnx is missing: restore it"):
         Recognizer.load(tmp_path)
 
 
@@ -360,7 +360,7 @@ def certain_in_both(recognizer, photo, variant):
 @pytest.fixture(scope="module")
 def served():
     if not (SERVING / "card.json").exists():
-        pytest.skip("models/serving is absent: dvc pull models/serving")
+        pytest.skip("models/serving is absent: git checkout models/serving")
     return Recognizer.load(SERVING)
 
 
