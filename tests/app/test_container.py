@@ -64,7 +64,8 @@ def test_recognizes_and_reports_its_health(container, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    variables = ("--network", "host", "--env", f"PORT={port}")
+    slow_machine = "FACIAL_EXPRESSION_RESPONSE_TIMEOUT=60"
+    variables = ("--network", "host", "--env", f"PORT={port}", "--env", slow_machine)
     command = json.loads(buildah("inspect", container))["OCIv1"]["config"]["Cmd"]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -75,7 +75,7 @@ def running_server(log: Path, open_files: int = 1024, **settings) -> Iterator[Se
         process = subprocess.Popen(
             [sys.executable, "-m", "app"],
             cwd=ROOT,
-            env=environment(port=port, **settings),
+            env=environment(**{"port": port, "response_timeout": 60} | settings),  # machines may be slow
             stdout=output,
             stderr=output,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files)),
