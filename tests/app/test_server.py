@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
+import uvicorn
 from PIL import Image
 
+from app.connections import bounded_connections
 from helpers.photos import encode
 from helpers.project import ROOT
 from helpers.server import environment, is_closed, running_server
@@ -88,6 +91,30 @@ def test_closes_connection_that_sends_on_after_its_answer(server, connections):
     too_large = HEADERS.replace(b"1000000", b"100000000")
     connections.append(server.connect(too_large))
     assert is_closed(connections[0])
+
+
+def test_closes_connection_that_reads_no_response(make_app, monkeypatch):
+    monkeypatch.setattr("app.connections.WRITE_TIMEOUT", 0.2)
+    protocol = bounded_connections(max_connections=10, header_timeout=60)
+    server = uvicorn.Server(uvicorn.Config(make_app(), http=protocol, ws="none", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(20 * b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert until(lambda: server.server_state.total_requests)
+        assert until(lambda: not server.server_state.connections)
+    server.should_exit = True
+    thread.join()
+
+
+def until(condition) -> bool:
+    """Wait until the condition is true; False after 30 seconds."""
+    deadline = time.monotonic() + 30
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(condition())
 
 
 def test_malformed_requests_leave_no_log(server):
