@@ -80,17 +80,26 @@ class Picture:
     def mask(self, outline: ArrayLike, softness: float = 0.0) -> np.ndarray:
         """1 inside a polygon of shape (N, 2) and 0 outside, blurred by a standard deviation in face units."""
         layer = np.zeros(self.pixels.shape[:2], np.float32)
-        places = np.asarray(outline) @ self.matrix[:, :2].T + self.matrix[:, 2]
-        cv2.fillPoly(layer, [np.round(16 * places).astype(np.int32)], 1.0, cv2.LINE_8, 4)
-        return cv2.GaussianBlur(layer, (0, 0), softness * self.unit) if softness else layer
+        cv2.fillPoly(layer, [self._fixed_point(outline)], 1.0, cv2.LINE_8, 4)
+        return self._soften(layer, softness)
 
     def line(self, points: ArrayLike, width: float, softness: float = 0.0) -> np.ndarray:
         """Like `mask`, for a line with round ends."""
         layer = np.zeros(self.pixels.shape[:2], np.float32)
-        places = np.asarray(points) @ self.matrix[:, :2].T + self.matrix[:, 2]
         thickness = max(1, round(width * self.unit))
-        cv2.polylines(layer, [np.round(16 * places).astype(np.int32)], False, 1.0, thickness, cv2.LINE_8, 4)
-        return cv2.GaussianBlur(layer, (0, 0), softness * self.unit) if softness else layer
+        cv2.polylines(layer, [self._fixed_point(points)], False, 1.0, thickness, cv2.LINE_8, 4)
+        return self._soften(layer, softness)
+
+    def _fixed_point(self, points: ArrayLike) -> np.ndarray:
+        places = np.asarray(points) @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return np.round(16 * places).astype(np.int32)
+
+    def _soften(self, layer: np.ndarray, softness: float) -> np.ndarray:
+        sigma = softness * self.unit
+        if sigma and layer.any():
+            part = _surroundings(layer, margin=int(4 * sigma) + 2)
+            layer[part] = cv2.GaussianBlur(layer[part], (0, 0), sigma)
+        return layer
 
     def layer(self, drawing: np.ndarray, outside: float = 0.0) -> np.ndarray:
         """A layer of the synthetic data's canvas, enlarged and put in place."""
@@ -102,12 +111,23 @@ class Picture:
 
     def paint(self, mask: np.ndarray, color: ArrayLike, opacity: float = 1.0) -> None:
         """Lay a color, or an array of colors, over the picture where the mask is."""
-        self.pixels += (opacity * mask)[..., None] * (np.asarray(color, np.float32) - self.pixels)
+        part = _surroundings(mask)
+        colors = np.asarray(color, np.float32)
+        above = colors[part] if colors.ndim == 3 else colors
+        self.pixels[part] += (opacity * mask[part])[..., None] * (above - self.pixels[part])
 
     def finish(self) -> np.ndarray:
         """The picture as uint8 of shape (height, width, 3), RGB."""
         small = cv2.resize(self.pixels, self.size, interpolation=cv2.INTER_AREA)
         return np.round(255 * np.clip(small, 0, 1)).astype(np.uint8)
+
+
+def _surroundings(mask: np.ndarray, margin: int = 0) -> tuple[slice, slice]:
+    """Rows and columns in which a mask is not 0, and some around them."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return slice(0), slice(0)
+    return tuple(slice(max(0, places[0] - margin), places[-1] + margin + 1) for places in (rows, columns))
 
 
 def make_person(look: Look) -> Person:
