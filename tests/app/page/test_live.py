@@ -39,6 +39,9 @@ CORNERS = """async (mode) => {
         preview: [preview.width, preview.height, ...shades(preview, preview.width, preview.height)],
     };
 }"""
+SKIP_ALL = """() => {
+    while (document.querySelector("#game-end").hidden) document.querySelector("#game-skip").click();
+}"""
 ENDED = "window.streams.map((stream) => stream.getTracks()[0].readyState)"
 
 
@@ -151,10 +154,9 @@ def test_game_scores_rise_with_probability(open_page):
     expect(score).to_have_text("20")
     probability[0] = 1
     expect(page.locator("#game-round")).to_have_text("Perfect!")
-    expect(page.locator("#game-round")).to_have_text("Face 2 of 6")
-    for number in range(2, 7):
-        expect(page.locator("#game-round")).to_have_text(re.compile(f"Face {number} of 6|Perfect!"))
-        page.locator("#game-skip").click()
+    probability[0] = 0.2
+    expect(page.locator("#game-round")).to_have_text(re.compile("Face [2-6] of 6"))
+    page.evaluate(SKIP_ALL)
     expect(page.locator("#game-total")).to_contain_text("of 600 points")
     assert int(page.locator("#game-total").text_content().split()[0]) >= 90
     with page.expect_download() as download:
