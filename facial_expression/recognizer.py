@@ -117,7 +117,9 @@ class Recognizer:
             card = json.loads(text)
             model = _read(path.with_name(card["model"]["file"]))
             if hashlib.sha256(model).hexdigest() != card["model"]["sha256"]:
-                raise ValueError(f"its sha256 is not that of {card['model']['file']}: restore it, for example with `git checkout {directory}`")
+                raise ValueError(
+                    f"its sha256 is not that of {card['model']['file']}: restore both: `git checkout {directory}`"
+                )
             return cls(card, model, detection_side)
         except (KeyError, TypeError) as error:
             raise UserError(
@@ -239,7 +241,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: restore it, for example with `git checkout {path.parent}`") from error
+        raise UserError(f"{path} is missing: restore it, as with `git checkout {path.parent}`") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 

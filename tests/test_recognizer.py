@@ -252,7 +252,7 @@ def test_threads_share_recognizer(recognizer, images, recognized):
 
 
 def test_missing_file_error_names_command(tmp_path):
-    with pytest.raises(UserError, match=r"card\.json is missing: restore it, for example with `git checkout .*nowhere`"):
+    with pytest.raises(UserError, match=r"card\.json is missing: restore it, as with `git checkout .*nowhere`"):
         Recognizer.load(tmp_path / "nowhere")
     (write_model(tmp_path) / "model.onnx").unlink()
     with pytest.raises(UserError, match=r"model\.onnx is missing: restore it"):
