@@ -131,6 +131,15 @@ class Metrics(BaseModel):
     recall: dict[EmotionName, Share] | None = Field(None, description="share of each emotion's faces recognized")
 
 
+class CardViews(BaseModel):
+    """Views beside the face itself; 0 or false leaves a kind out."""
+
+    mirror: bool = Field(description="also the mirror image of each view")
+    shift: float = Field(ge=0, description="pixels: eight views, moved to all sides and corners")
+    scale: Share = Field(description="two views, smaller and larger by this fraction")
+    rotation: float = Field(ge=0, description="degrees: two views, turned to both sides")
+
+
 class ModelCard(BaseModel):
     """What the model is, how faces are prepared for it, how well it does, and where it comes from."""
 
@@ -141,7 +150,7 @@ class ModelCard(BaseModel):
     protocol: str = Field(description="how FER2013 was split")
     classes: list[EmotionName]
     model: ServedFile
-    views: Literal[1, 2] = Field(description="2: probabilities are averaged over the face and its mirror image")
+    views: CardViews = Field(description="views of a face over which probabilities are averaged")
     temperature: float = Field(gt=0, description="what the logits are divided by")
     confidence_threshold: Share
     preprocessing: dict[str, Any] = Field(description="how a face becomes an input of the network")
