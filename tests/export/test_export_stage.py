@@ -90,7 +90,7 @@ def test_card_describes_the_best_run_that_can_be_served(exported):
     assert (card["run"], card["snapshot"], card["protocol"]) == ("wide", 200, "official")
     assert card["title"] == title_of(network, "wide")
     assert (card["classes"], card["trained_classes"]) == (list(CLASSES), list(NAMES))
-    assert card["views"] == {"mirror": True, "shift": 0.0, "scale": 0.0, "rotation": 18.0}
+    assert card["views"] == {"mirror": True, "shift": 0.0, "scale": 0.08, "rotation": 0.0}
     assert card["temperature"] == 1.5
     assert card["preprocessing"]["crop"] == "centered"
     for name, table in {"images.npy": "centered", "faces.csv": "filtered"}.items():
