@@ -47,15 +47,15 @@ def main() -> None:
     card = read_json(SERVING / "card.json", "dvc repro export")
     model = Path(SERVING, card["model"]["file"]).read_bytes()
     accuracies = [measure_accuracies(params, run) for run in runs]
-    table = Table("mirror", "shift", "scale", "rotation", title="Validation accuracy, %")
-    for column in ("views", *runs, "mean", "ms per face"):
+    table = Table("views beside the face", title="Validation accuracy, %")
+    for column in ("number", *runs, "mean", "ms"):
         table.add_column(column, justify="right")
     for number, views in enumerate(CANDIDATES):
         of_runs = [100 * measured[number] for measured in accuracies]
         milliseconds = 1000 * median_seconds(Recognizer(card | {"views": asdict(views)}, model))
-        cells = [str(value) if value else "" for value in asdict(views).values()]
+        kinds = ", ".join(f"{kind} {value:g}" for kind, value in asdict(views).items() if value) or "none"
         figures = (f"{value:.2f}" for value in (*of_runs, np.mean(of_runs), milliseconds))
-        table.add_row(*cells, str(views.count), *figures)
+        table.add_row(kinds.replace("mirror 1", "mirror"), str(views.count), *figures)
     Console().print(table)
 
 
