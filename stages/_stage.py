@@ -1,10 +1,12 @@
 """What all stages share: every path of the project, and one way to start, to stop and to fail."""
 
-import ctypes
 import os
+import select
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from facial_expression.errors import UserError
@@ -75,7 +77,22 @@ def _terminate(number: int, _frame: object) -> None:
 
 
 def _stop_with_dvc() -> None:
-    """Have Linux end this process with SIGTERM when the DVC that started it dies, so that no stage outlives its DVC."""
+    """On Linux, end this process with SIGTERM when the DVC that started it dies, so that no stage outlives its DVC."""
     if sys.platform == "linux" and "DVC_STAGE" in os.environ:
-        set_parent_death_signal = 1  # PR_SET_PDEATHSIG of prctl(2)
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+        with suppress(OSError):  # it is dead already, or the kernel is too old
+            dvc = os.pidfd_open(_dvc_process())
+            threading.Thread(target=_terminate_after, args=(dvc,), daemon=True).start()
+
+
+def _dvc_process() -> int:
+    """The parent, or the parent of the shell in between: some shells replace themselves by their last command."""
+    parent = os.getppid()
+    shell = Path(os.environ.get("SHELL") or "/bin/sh").resolve()
+    if Path(f"/proc/{parent}/exe").resolve() == shell:
+        return int(Path(f"/proc/{parent}/stat").read_text().rpartition(")")[2].split()[1])
+    return parent
+
+
+def _terminate_after(process: int) -> None:
+    select.select([process], [], [])
+    os.kill(os.getpid(), signal.SIGTERM)
