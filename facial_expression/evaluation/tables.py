@@ -14,7 +14,6 @@ from facial_expression.emotions import NAMES
 from facial_expression.errors import UserError
 from facial_expression.files import atomic_write
 from facial_expression.params import Download
-from facial_expression.views import Views
 
 FER2013_MD5 = "f8428a1edbd21e88f42c73edd2a14f95"
 """MD5 of fer2013.csv as published."""
@@ -136,7 +135,7 @@ def served_markdown(card: Mapping[str, Any]) -> str:
     metrics, model = card["metrics"], card["model"]
     rows = [
         ("network", f"{card['title']}: run `{card['run']}`, snapshot {card['snapshot']:,}"),
-        ("input", f"{card['preprocessing']['crop']} faces; number of views averaged: {Views(**card['views']).count}"),
+        ("input", f"{card['preprocessing']['crop']} faces, averaged over views: {_views(card['views'])}"),
         ("file", f"`{model['file']}`, {model['variant']}, {model['bytes']:,} bytes, sha256 `{model['sha256'][:16]}…`"),
         ("accuracy", f"{_interval(metrics)}, with its 95% interval, on {metrics['n']:,} test faces"),
         ("macro-F1", f"{_percent(metrics['macro_f1'])}%"),
@@ -163,6 +162,12 @@ def served_markdown(card: Mapping[str, Any]) -> str:
         [headings, ("---", *["---:"] * 4), *variants],
     )
     return "\n".join("\n".join(map(_markdown_row, table)) + "\n" for table in tables)
+
+
+def _views(views: Mapping[str, float]) -> str:
+    """The views of a card in words, such as "mirror, scale 0.08"."""
+    kinds = (kind if value is True else f"{kind} {value:g}" for kind, value in views.items() if value)
+    return ", ".join(kinds) or "none"
 
 
 def replace_block(path: str | Path, name: str, markdown: str) -> None:

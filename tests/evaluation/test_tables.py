@@ -216,7 +216,7 @@ CARD = {
 def test_served_model_is_described_with_its_figures():
     rows = {row[0]: row[1:] for row in rows_of(tables.served_markdown(CARD))}
     assert rows["network"] == ["a wide convolutional network of 0.5 million parameters: run `wide`, snapshot 5,500"]
-    assert rows["input"] == ["centered faces; number of views averaged: 6"]
+    assert rows["input"] == ["centered faces, averaged over views: mirror, rotation 9"]
     assert rows["file"] == ["`model.onnx`, int8, 1,234,567 bytes, sha256 `0123456789abcdef…`"]
     assert rows["accuracy"] == ["61.2 (60.0–62.5), with its 95% interval, on 3,737 test faces"]
     assert rows["macro-F1"] == ["58.7%"]
