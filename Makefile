@@ -4,7 +4,7 @@ READY := .venv/ready
 SERVE := .venv-serve
 # Before Python 3.12, coverage adds about half to the time: `make test COVERAGE=` runs without it.
 COVERAGE := --cov --cov-report=term:skip-covered
-PIN := $(BIN)/uv pip compile --universal --generate-hashes --annotation-style line \
+PIN := $(BIN)/uv pip compile --universal --generate-hashes --no-strip-extras --annotation-style line \
 	--custom-compile-command "make requirements" --quiet $(UPGRADE) pyproject.toml
 
 # Wheels alone, since building a package runs its code; two packages have none.
