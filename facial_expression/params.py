@@ -127,6 +127,7 @@ class Recipe(Block):
     weight_decay: Fraction = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
     augmentation: Augmentation = Augmentation()
     time_budget: Annotated[float, Field(ge=0, le=100_000)] = 0.0
     seed: Seed = 1
@@ -173,6 +174,9 @@ class _RunBlock(Block):
     network: Network
     input: Literal["aligned", "centered", "decoded"]
     recipe: Name
+    variant_of: Name | None = None
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    unleaked: bool = False
 
 
 _RECIPE_TYPES: dict[str, Any] = {name: field.annotation for name, field in Recipe.model_fields.items()}
@@ -190,6 +194,10 @@ class Run:
         protocol: ``study`` or ``official``.
         network: module and arguments.
         input: the faces that it sees: ``aligned``, ``centered`` or ``decoded``.
+        variant_of: the run that this one repeats with something changed, to see what the change does. Variants are in
+            no ensemble and no table of results, and are never exported.
+        share: fraction of the training faces to train on.
+        unleaked: whether to leave out training faces whose picture also stands in another part.
         recipe: the named recipe with the run's own keys.
     """
 
@@ -198,6 +206,9 @@ class Run:
     protocol: str
     network: Network
     input: str
+    variant_of: str | None
+    share: float
+    unleaked: bool
     recipe: Recipe
 
 
@@ -272,6 +283,9 @@ class Params(Block):
                 raise ValueError(f"{where}: the name of a run must not end in ensemble")
             if block.recipe not in self.recipes:
                 raise ValueError(f"{where}.recipe: must be one of {', '.join(self.recipes)}, not {block.recipe!r}")
+            originals = [name for _, name, other in self._run_blocks() if self._may_vary(block, other)]
+            if block.variant_of and block.variant_of not in originals:
+                raise ValueError(f"{where}.variant_of: must be one of {', '.join(originals)}, not {block.variant_of!r}")
             try:
                 _merge(self.recipes[block.recipe], block)
             except ValidationError as error:
@@ -297,17 +311,26 @@ class Params(Block):
         """All runs by name, in the order of the file."""
         runs = {}
         for stage, name, block in self._run_blocks():
-            about = {key: getattr(block, key) for key in ("protocol", "network", "input")}
+            about = {key: getattr(block, key) for key in set(_RunBlock.model_fields) - {"recipe"}}
             runs[name] = Run(name, stage, **about, recipe=_merge(self.recipes[block.recipe], block))
         return runs
 
     def runs_of(self, protocol: str) -> dict[str, Run]:
-        """The runs of a protocol by name, in the order of the file."""
-        return {name: run for name, run in self.all_runs.items() if run.protocol == protocol}
+        """The runs of a protocol by name, in the order of the file, without variants."""
+        runs = self.all_runs.items()
+        return {name: run for name, run in runs if run.protocol == protocol and not run.variant_of}
+
+    def variants_of(self, protocol: str) -> dict[str, Run]:
+        """The variants among the runs of a protocol by name, in the order of the file."""
+        return {name: run for name, run in self.all_runs.items() if run.protocol == protocol and run.variant_of}
 
     def prediction_of(self, protocol: str) -> Prediction:
         """How the runs of a protocol predict."""
         return getattr(self.predict, protocol)
+
+    @staticmethod
+    def _may_vary(variant: Any, original: Any) -> bool:
+        return original.protocol == variant.protocol and not original.variant_of
 
     def _run_blocks(self) -> Iterator[tuple[str, str, Any]]:
         for stage in STAGES:

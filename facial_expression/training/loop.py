@@ -8,6 +8,7 @@ an uninterrupted one. The exception is a run with a time budget, whose end depen
 import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,9 @@ def train(
     """
     if len(training.labels) < recipe.batch_size:
         raise UserError(f"{len(training.labels)} training faces are too few for a batch of {recipe.batch_size}")
-    description = {"classes": list(classes), "recipe": recipe.model_dump(), **(description or {})}
+    faces = {"training": len(training.labels), "validation": len(validation.labels)}
+    how = recipe.model_dump(exclude_defaults=True)
+    description = {"classes": list(classes), "faces": faces, "recipe": how, **(description or {})}
     network.compile(
         optimizer=make_optimizer(recipe),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
@@ -79,7 +82,8 @@ def train(
     with lock(checkpoint.workspace):
         checkpoint.resume()
         if not checkpoint.is_finished:
-            _fit(network, recipe, len(classes), training, validation, checkpoint, progress)
+            with _precision(network, recipe.precision):
+                _fit(network, recipe, len(classes), training, validation, checkpoint, progress)
         _write_model(model_directory, network, description, checkpoint)
     return pd.DataFrame(checkpoint.history)
 
@@ -122,6 +126,21 @@ def _write_model(
         write_description(temporary, network, description)
         for snapshot in sorted(checkpoint.snapshots.iterdir()):
             shutil.copyfile(snapshot, temporary / snapshot.name)
+
+
+@contextmanager
+def _precision(network: keras.Model, policy: str) -> Iterator[None]:
+    """Compute all layers but the last in a precision; weights and probabilities stay float32 (Micikevicius et al.,
+    "Mixed Precision Training", ICLR 2018)."""
+    *hidden, _ = network.layers
+    kept = [layer.dtype_policy for layer in hidden]
+    for layer in hidden:
+        layer.dtype_policy = keras.DTypePolicy(policy)
+    try:
+        yield
+    finally:
+        for layer, own in zip(hidden, kept, strict=True):
+            layer.dtype_policy = own
 
 
 def _fit(

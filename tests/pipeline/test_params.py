@@ -96,7 +96,7 @@ def test_parameters_are_immutable():
         (
             "runs__wide__wide__iteratons",
             1,
-            "runs.wide.wide.iteratons: unknown key; allowed here are protocol, network, input, recipe, iterations, ",
+            "runs.wide.wide.iteratons: unknown key; allowed here are protocol, network, input, recipe, variant_of, ",
         ),
         (
             "runs__wide__wide__augmentation",
@@ -228,6 +228,12 @@ def test_parameters_are_immutable():
             SHORT["iterations"] + 1,
             "runs.wide.wide: snapshot_every must be a multiple of validate_every, and iterations a multiple of",
         ),
+        (
+            "runs__wide__wide__variant_of",
+            "study-wide",
+            "runs.wide.wide.variant_of: must be one of shallow, small, small-original, not 'study-wide'",
+        ),
+        ("runs__wide__wide__share", 0.0, "runs.wide.wide.share: must be greater than 0, not 0.0"),
         ("runs__wide__wide__warmup", SHORT["iterations"], "runs.wide.wide: warmup must be below iterations"),
         ("runs__wide__wide__schedule", "constant", "runs.wide.wide: warmup needs schedule: cosine"),
         (
@@ -308,8 +314,23 @@ def test_runs_are_grouped_by_stage_and_protocol():
         assert name == run.name
         assert name in CONTENT["runs"][run.stage]
         assert run.network.module == CONTENT["runs"][run.stage][name]["network"]["module"]
-    by_protocol = [*params.runs_of("study").values(), *params.runs_of("official").values()]
-    assert sorted(run.name for run in by_protocol) == sorted(params.all_runs)
+    by_protocol = [
+        name
+        for protocol in ("study", "official")
+        for runs in (params.runs_of(protocol), params.variants_of(protocol))
+        for name in runs
+    ]
+    assert sorted(by_protocol) == sorted(params.all_runs)
+
+
+def test_variant_is_no_run_of_the_results(tmp_path):
+    variant = RUN | {"variant_of": "wide", "share": 0.25, "unleaked": True}
+    params = load_changed(tmp_path, runs__wide__quarter=variant)
+    assert "quarter" not in params.runs_of("official")
+    run = params.variants_of("official")["quarter"]
+    assert (run.variant_of, run.share, run.unleaked) == ("wide", 0.25, True)
+    wide = params.all_runs["wide"]
+    assert (wide.variant_of, wide.share, wide.unleaked) == (None, 1.0, False)
 
 
 def test_network_keeps_the_arguments_of_its_module():

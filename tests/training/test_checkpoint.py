@@ -237,6 +237,7 @@ def with_value(faces, part, place, value):
         (3, {}),
         (3, {"recipe": change(PLAIN, time_budget=1000.0)}),
         (0, {"recipe": change(PLAIN, learning_rate=0.02)}),
+        (0, {"recipe": change(PLAIN, precision="mixed_bfloat16")}),
         (0, {"recipe": change(PLAIN, seed=4)}),
         (0, {"recipe": change(PLAIN, iterations=12)}),
         (0, {"recipe": change(PLAIN, augmentation={"flip": 0.5})}),
@@ -324,7 +325,7 @@ def assert_model(directory, unlimited, iterations, budget):
     assert files.keys() == names | {"training.json"}
     assert {name: files[name] for name in names} == {name: unlimited[1][name] for name in names}
     recipe = snapshots.read_description(directory / "model")["recipe"]
-    assert recipe == change(EVERYTHING, time_budget=float(budget)).model_dump()
+    assert recipe == change(EVERYTHING, time_budget=float(budget)).model_dump(exclude_defaults=True)
 
 
 @pytest.mark.parametrize(("budget", "kept"), [(3, [3]), (3.5, [6]), (8, [6, 9])])

@@ -44,7 +44,9 @@ def test_writes_a_model_directory_and_its_workspace(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "workspace", "workspace.lock"]
     assert sorted(read_files(tmp_path / "model")) == ["000006.weights.h5", "architecture.json", "training.json"]
     description = json.loads((tmp_path / "model" / "training.json").read_text())
-    assert description == {"classes": list(CLASSES), "recipe": PLAIN.model_dump(), "protocol": "official"}
+    recipe = PLAIN.model_dump(exclude_defaults=True)
+    faces = {"training": 105, "validation": 30}
+    assert description == {"classes": list(CLASSES), "faces": faces, "recipe": recipe, "protocol": "official"}
 
 
 def test_recipe_sets_iterations_of_history_and_snapshots(tmp_path):
@@ -215,6 +217,19 @@ def test_learns_an_easy_pattern(tmp_path):
     faces = {"training": patterned_faces(120, 0), "validation": patterned_faces(60, 1)}
     history = train(tmp_path, recipe, shallow.build, **faces)
     assert history["validation_accuracy"].iloc[-1] > 0.95
+
+
+def test_mixed_precision_keeps_float32_weights_and_network(tmp_path):
+    recipe = change(EVERYTHING, precision="mixed_bfloat16")
+    mixed = train(tmp_path / "mixed", recipe, build_normalized)
+    exact = train(tmp_path / "exact", EVERYTHING, build_normalized)
+    assert (mixed["loss"] != exact["loss"]).all()
+    np.testing.assert_allclose(mixed["loss"], exact["loss"], rtol=0.02)
+    files, others = (read_files(tmp_path / name / "model") for name in ("mixed", "exact"))
+    assert files["architecture.json"] == others["architecture.json"]
+    assert {weight.dtype for weight in load_trained(tmp_path / "mixed" / "model", 12).weights} >= {"float32"}
+    train(tmp_path / "again", recipe, build_normalized)
+    assert read_files(tmp_path / "again" / "model") == files
 
 
 def weights_of(model, iteration):
