@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from facial_expression.data.training_faces import choose_training_faces
 from facial_expression.errors import UserError
 from facial_expression.files import atomic_write, write_json
 from facial_expression.networks import build_network
@@ -45,6 +46,7 @@ def _train(params: Params, run: Run) -> pd.DataFrame:
     from facial_expression.training.loop import train
 
     table = read_input(run.input).of_protocol(run.protocol)
+    table = choose_training_faces(table, run.protocol, run.share, run.unleaked)
     classes, size = len(table.classes), table.images.shape[1]
     try:
         network = build_network(run.network.module, classes, size, **run.network.arguments)

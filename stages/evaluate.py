@@ -6,21 +6,30 @@
 reads   data/filtered/, data/predictions/PROTOCOL/, reports/history/PROTOCOL/, the report's block of `evaluate` in
         params.yaml
 writes  reports/REPORT/: metrics/MODEL.json (for `dvc metrics`), models.json (all figures, snapshots and weights),
-        comparisons.csv (paired tests), predictions.csv, figures/
+        variants.json (the same of variants), comparisons.csv (paired tests), predictions.csv, figures/
 
 Takes about ten seconds. README.md shows the figures to expect.
 """
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
 from facial_expression.data.face_table import FaceTable, read_face_table
+from facial_expression.data.training_faces import choose_training_faces
 from facial_expression.errors import UserError
 from facial_expression.evaluation import figures, metrics, tables
-from facial_expression.evaluation.models import EvaluatedFaces, Model, comparisons, evaluate_models, predictions_table
+from facial_expression.evaluation.models import (
+    EvaluatedFaces,
+    Model,
+    comparisons,
+    evaluate_models,
+    evaluate_runs,
+    predictions_table,
+)
 from facial_expression.evaluation.predictions import PREDICTED_PARTS, read_predictions
 from facial_expression.files import atomic_write, write_json
 from facial_expression.params import Params, load_params
@@ -36,13 +45,16 @@ def main() -> None:
         raise UserError(f"evaluate in params.yaml has no report {report!r}, but {', '.join(params.evaluate)}")
     settings = params.evaluate[report]
     learned = read_face_table(FILTERED).of_protocol(settings.protocol)
-    models, rows, faces, parameters = _evaluate(params, report, learned)
+    models, variants, rows, faces, parameters = _evaluate(params, report, learned)
     directory = report_directory(report)
     records = {model.name: model.record(parameters) for model in models}
     write_json(directory / "models.json", records)
+    write_json(
+        directory / "variants.json", _describe_variants(params, learned, settings.protocol, variants, parameters)
+    )
     _write_metrics(directory / "metrics", models)
     _write_csv(directory / "comparisons.csv", comparisons(models, faces.labels))
-    _write_csv(directory / "predictions.csv", predictions_table(models, rows, faces))
+    _write_csv(directory / "predictions.csv", predictions_table([*models, *variants], rows, faces))
     comparable = tables.is_comparable(params.download, faces.classes)
     histories = {run: pd.read_csv(history_path(settings.protocol, run)) for run in params.runs_of(settings.protocol)}
     _write_figures(directory / "figures", report, models, faces, histories, comparable)
@@ -50,22 +62,47 @@ def main() -> None:
 
 
 def _evaluate(params: Params, report: str, learned: FaceTable):
-    """Models, rows of the test faces, the faces and the number of parameters by run."""
+    """Models, those of variants, rows of the test faces, the faces and the number of parameters by run."""
     settings = params.evaluate[report]
     table = learned.drop_classes(settings.drop)
     kept = [learned.classes.index(name) for name in table.classes]
     parts = {part: table.subset(settings.protocol, part) for part in PREDICTED_PARTS}
     rows = {part: images.rows for part, images in parts.items()}
-    predictions = {
-        run: read_predictions(predictions_path(settings.protocol, run)) for run in params.runs_of(settings.protocol)
-    }
-    if not predictions:
+    runs, variants = params.runs_of(settings.protocol), params.variants_of(settings.protocol)
+    predictions = {run: read_predictions(predictions_path(settings.protocol, run)) for run in [*runs, *variants]}
+    if not runs:
         raise UserError(f"runs in params.yaml has no run of the protocol {settings.protocol}, which {report} evaluates")
     detected = table.faces.loc[table.faces[settings.protocol] == "test", "detected"].to_numpy()
     faces = EvaluatedFaces(parts["validation"].labels, parts["test"].labels, detected, table.classes)
-    how = settings.model_dump(exclude={"protocol", "drop"})
-    models = evaluate_models({run: one.of_faces(rows, kept) for run, one in predictions.items()}, faces, **how)
-    return models, rows["test"], faces, {run: one.parameters for run, one in predictions.items()}
+    how = settings.model_dump(exclude={"protocol", "drop", "ensemble_weights"})
+    models = evaluate_models(
+        {run: predictions[run].of_faces(rows, kept) for run in runs},
+        faces,
+        ensemble_weights=settings.ensemble_weights,
+        **how,
+    )
+    varied = {run: predictions[run].of_faces(rows, kept) for run in variants}
+    of_variants = evaluate_runs(varied, faces, **how) if varied else []
+    return models, of_variants, rows["test"], faces, {run: one.parameters for run, one in predictions.items()}
+
+
+def _describe_variants(
+    params: Params, learned: FaceTable, protocol: str, models: list[Model], parameters: dict[str, int]
+) -> dict[str, Any]:
+    """The records of the variants' models, with the model that each belongs to and what differs."""
+    records = {}
+    for model in models:
+        (name,) = model.snapshots
+        run = params.all_runs[name]
+        faces = choose_training_faces(learned, protocol, run.share, run.unleaked).subset(protocol, "training")
+        records[model.name] = {
+            "variant_of": model.name.replace(name, run.variant_of or "", 1),
+            "what": "share" if run.share < 1 else "unleaked" if run.unleaked else "seed",
+            "seed": run.recipe.seed,
+            "training_faces": len(faces.labels),
+            **model.record(parameters),
+        }
+    return records
 
 
 def _write_metrics(directory: Path, models: list[Model]) -> None:

@@ -112,22 +112,44 @@ def evaluate_models(
     Raises:
         ValueError: an input is empty, misshapen or out of range; the message names run, iteration, part and row.
     """
-    _check(runs, faces, ensemble_last)
-    evaluate = partial(_evaluate, faces=faces, temperature=temperature, seed=seed, bootstrap_samples=bootstrap_samples)
-    models, last, averages = [], {}, {}
-    for run, snapshots in runs.items():
-        best = _best_iteration(snapshots, faces.validation_labels)
-        last[run] = tuple(sorted(snapshots)[-ensemble_last:])
-        members = [snapshots[iteration] for iteration in last[run]]
-        averages[run] = tuple(soft_vote(part) for part in zip(*members, strict=True))
-        models.append(evaluate(run, {run: (best,)}, {run: 1.0}, snapshots[best]))
-        models.append(evaluate(f"{run}-ensemble", {run: last[run]}, {run: 1.0}, averages[run]))
-    on_validation, on_test = zip(*averages.values(), strict=True)
+    models = evaluate_runs(runs, faces, ensemble_last, seed, temperature, bootstrap_samples)
+    last = {run: _last_iterations(snapshots, ensemble_last) for run, snapshots in runs.items()}
+    averages = [_average(snapshots, last[run]) for run, snapshots in runs.items()]
+    on_validation, on_test = zip(*averages, strict=True)
     weights = (1 / len(runs),) * len(runs)
     if ensemble_weights == "fitted":
         weights = fit_ensemble_weights(on_validation, faces.validation_labels)
     average = soft_vote(on_validation, weights), soft_vote(on_test, weights)
-    return [*models, evaluate("ensemble", last, dict(zip(runs, weights, strict=True)), average)]
+    weight_of = dict(zip(runs, weights, strict=True))
+    return [*models, _evaluate("ensemble", last, weight_of, average, faces, temperature, seed, bootstrap_samples)]
+
+
+def evaluate_runs(
+    runs: Mapping[str, Snapshots],
+    faces: EvaluatedFaces,
+    ensemble_last: int,
+    seed: int,
+    temperature: bool = False,
+    bootstrap_samples: int = 10_000,
+) -> list[Model]:
+    """The models of each run by itself, as :func:`evaluate_models` says: its best snapshot and its ensemble."""
+    _check(runs, faces, ensemble_last)
+    evaluate = partial(_evaluate, faces=faces, temperature=temperature, seed=seed, bootstrap_samples=bootstrap_samples)
+    models = []
+    for run, snapshots in runs.items():
+        best, last = _best_iteration(snapshots, faces.validation_labels), _last_iterations(snapshots, ensemble_last)
+        models.append(evaluate(run, {run: (best,)}, {run: 1.0}, snapshots[best]))
+        models.append(evaluate(f"{run}-ensemble", {run: last}, {run: 1.0}, _average(snapshots, last)))
+    return models
+
+
+def _last_iterations(snapshots: Snapshots, count: int) -> tuple[int, ...]:
+    return tuple(sorted(snapshots)[-count:])
+
+
+def _average(snapshots: Snapshots, iterations: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """The soft vote of some snapshots for validation and test faces."""
+    return tuple(soft_vote(part) for part in zip(*(snapshots[iteration] for iteration in iterations), strict=True))
 
 
 def _evaluate(

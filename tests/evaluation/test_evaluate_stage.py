@@ -13,6 +13,10 @@ from facial_expression.files import sha256
 from helpers.stage_project import run_stage, write_faces, write_params
 
 RUNS = ("shallow", "small-original")
+VARIANTS = {
+    "small-seed-2": {"variant_of": "small-original", "seed": 2},
+    "small-half": {"variant_of": "small-original", "share": 0.5},
+}
 MODELS = ["shallow", "shallow-ensemble", "small-original", "small-original-ensemble", "ensemble"]
 REPORT = Path("reports/official-6")
 
@@ -38,9 +42,9 @@ def write_run(directory: Path, name: str, faces: pd.DataFrame, seed: int, parame
 
 @pytest.fixture
 def project(tmp_path):
-    write_params(tmp_path, {name: {} for name in RUNS})
+    write_params(tmp_path, {name: {} for name in RUNS} | VARIANTS)
     faces = write_faces(tmp_path / "data/filtered", np.zeros((630, 4, 4), np.uint8))
-    for seed, name in enumerate(RUNS):
+    for seed, name in enumerate([*RUNS, *VARIANTS]):
         write_run(tmp_path, name, faces, seed, parameters=1000 * (seed + 1))
     return tmp_path
 
@@ -60,7 +64,7 @@ def test_writes_the_report_with_the_same_bytes(project):
     written = hashes(report)
     figures = {f"figures/{name}.png" for name in ("accuracy", "confusion", "learning_curves", "recall")}
     metrics = {f"metrics/{name}.json" for name in MODELS}
-    assert set(written) == {"models.json", "comparisons.csv", "predictions.csv", *metrics, *figures}
+    assert set(written) == {"models.json", "variants.json", "comparisons.csv", "predictions.csv", *metrics, *figures}
     models = read_json(report / "models.json")
     assert list(models) == MODELS
     for name, model in models.items():
@@ -80,6 +84,20 @@ def test_writes_the_report_with_the_same_bytes(project):
     assert max(map(len, finished.stdout.splitlines())) <= 80
     assert run_stage(project, "evaluate", "official-6").returncode == 0
     assert hashes(report) == written
+
+
+def test_variants_stand_apart(project):
+    run_stage(project, "evaluate", "official-6")
+    variants = read_json(project / REPORT / "variants.json")
+    assert list(variants) == ["small-seed-2", "small-seed-2-ensemble", "small-half", "small-half-ensemble"]
+    assert [one["variant_of"] for one in variants.values()] == ["small-original", "small-original-ensemble"] * 2
+    assert [(one["what"], one["training_faces"]) for one in variants.values()] == [("seed", 210)] * 2 + [
+        ("share", 105)
+    ] * 2
+    predictions = pd.read_csv(project / REPORT / "predictions.csv")
+    for name, variant in variants.items():
+        assert (predictions[name] == predictions["emotion"]).mean() == pytest.approx(variant["accuracy"], abs=1e-6)
+        assert not (project / REPORT / "metrics" / f"{name}.json").exists()
 
 
 def test_output_in_ascii_does_not_fail_the_stage(project):

@@ -33,6 +33,7 @@ def write_faces(directory: Path, images: np.ndarray) -> pd.DataFrame:
     emotions = [NAMES[number % len(NAMES)] for number in range(count)]
     parts = [PARTS[number // len(NAMES) % len(PARTS)] for number in range(count)]
     columns = {"row": range(count), "emotion": emotions, "usage": "PublicTest", "study": parts, "official": parts}
+    columns["duplicate_of"] = pd.Series(pd.NA, index=range(count), dtype="Int64")
     faces = pd.DataFrame(columns | {"detected": [number % 2 == 0 for number in range(count)]})
     write_face_table(directory, FaceTable(images, faces))
     return faces
