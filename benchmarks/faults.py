@@ -1,14 +1,17 @@
 """Disturb the pipeline at random moments, and compare its bytes with those of an undisturbed run.
 
-    python -m benchmarks.faults --trials 300
+    python -m benchmarks.faults --trials 150 --flips 100
 
 A copy of the project runs once on a few synthetic faces. Each trial then forgets one stage (its outputs, their objects
 in the cache, its entry in dvc.lock), runs it, disturbs it up to three times, and completes it with `dvc repro`. That
 must succeed at once and give the bytes of the undisturbed run in the outputs and in the cache, the same dvc.lock, and
 nothing left behind. Every validation writes a checkpoint, so that many disturbances fall into one.
 
-A trial takes about fifteen seconds of one core. Seeds fix stages, faults and moments; what a moment hits depends on the
-machine. For Linux and macOS.
+A flip changes one bit of the archive that `download` reads, which must refuse it and write nothing, or of an object in
+DVC's cache, which `make check` must name, and which must come back right when its advice is followed.
+
+A trial takes about fifteen seconds of one core, a flip about five. Seeds fix stages, faults and moments; what a moment
+hits depends on the machine. For Linux and macOS.
 """
 
 import argparse
@@ -59,7 +62,8 @@ class Pipeline:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Disturb the pipeline at random moments, and compare its bytes")
-    parser.add_argument("--trials", type=int, default=300)
+    parser.add_argument("--trials", type=int, default=150, help="of one to three disturbances each")
+    parser.add_argument("--flips", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     signal.signal(
@@ -71,6 +75,9 @@ def main() -> None:
         try:
             for number in tqdm(range(arguments.trials), desc="faults", unit="trial"):
                 run_trial(pipeline, number, random.Random(f"{arguments.seed} {number}"), outcomes)
+            archive = write_archive(pipeline)
+            for number in tqdm(range(arguments.flips), desc="flips", unit="flip"):
+                run_flip(pipeline, archive, number, random.Random(f"{arguments.seed} flip {number}"), outcomes)
         except KeyboardInterrupt:
             print("stopped: the table is about the trials so far", file=sys.stderr)
     show(outcomes)
@@ -87,6 +94,18 @@ def run_trial(pipeline: Pipeline, number: int, choose: random.Random, outcomes: 
     if wrong:
         outcomes.update((name, "wrong") for name in {*names, stage})
         tqdm.write(f"trial {number}, {stage}, {', '.join(names)}: {'; '.join(wrong)}")
+
+
+def run_flip(
+    pipeline: Pipeline, archive: Path, number: int, choose: random.Random, outcomes: Counter[tuple[str, str]]
+) -> None:
+    """Flip one bit, and count how that ended."""
+    name = FLIPPED_ARCHIVE if number % 2 else FLIPPED_OBJECT
+    wrong = flip_archive(pipeline, archive, choose) if number % 2 else flip_object(pipeline, choose)
+    outcomes[name, "disturbances"] += 1
+    if wrong:
+        outcomes[name, "wrong"] += 1
+        tqdm.write(f"flip {number}, {name}: {'; '.join(wrong)}")
 
 
 def small_pipeline() -> dict[str, Any]:
@@ -185,6 +204,58 @@ def disturb(pipeline: Pipeline, stage: str, names: list[str], choose: random.Ran
     return differences(pipeline)
 
 
+FLIPPED_OBJECT, FLIPPED_ARCHIVE = "a flipped bit in the cache", "a flipped bit in the download"
+
+
+def flip_object(pipeline: Pipeline, choose: random.Random) -> list[str]:
+    """Damage an object in the cache, do what `make check` advises, and list what is wrong."""
+    objects = sorted({path for paths in pipeline.outputs.values() for path in paths if "files/md5" in str(path)})
+    damaged = choose.choice([path for path in objects if path.exists() and path.stat().st_size])
+    flip_bit(damaged, choose)
+    check = [sys.executable, "-m", "tools.check_pins"]
+    checked = subprocess.run(check, cwd=pipeline.root, capture_output=True, text=True)
+    wrong = [] if checked.returncode == 1 and damaged.name in checked.stderr else ["not found by make check"]
+    damaged.unlink()
+    completed = subprocess.run(dvc("repro"), cwd=pipeline.root, capture_output=True, text=True)
+    if completed.returncode:
+        wrong.append(f"not completed: {completed.stderr.strip()[-500:]}")
+    return wrong + differences(pipeline)
+
+
+def write_archive(pipeline: Pipeline) -> Path:
+    """The data of the pipeline as an archive, beside it."""
+    return Path(shutil.make_archive(str(pipeline.root.parent / "fer2013"), "gztar", pipeline.root / "data/raw"))
+
+
+def flip_archive(pipeline: Pipeline, archive: Path, choose: random.Random) -> list[str]:
+    """Damage the archive that `download` reads, and list what is wrong."""
+    csv = pipeline.root / "data/raw/fer2013.csv"
+    with tempfile.TemporaryDirectory(dir=pipeline.root.parent) as folder:
+        damaged = Path(shutil.copy2(archive, folder))
+        flip_bit(damaged, choose)
+        copy = Path(folder) / "project"
+        shutil.copytree(pipeline.root / "stages", copy / "stages")
+        params = YAML().load(pipeline.root / "params.yaml")
+        md5 = hashlib.md5(csv.read_bytes(), usedforsecurity=False).hexdigest()
+        params["download"] |= {"dataset": "fer2013", "archive": str(damaged), "md5": md5}
+        YAML().dump(params, copy / "params.yaml")
+        command = [sys.executable, "-m", "stages.download"]
+        environment = os.environ | {"PYTHONPATH": str(pipeline.root)}
+        finished = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+        written = sorted(path for path in copy.rglob("data/**/*") if path.is_file())
+        if finished.returncode == 0:  # the bit stands for nothing, such as a time
+            return [] if [path.read_bytes() for path in written] == [csv.read_bytes()] else ["wrong bytes accepted"]
+        wrong = [f"left behind: {path.name}" for path in written]
+        return wrong + ([] if len(finished.stderr.splitlines()) == 1 else [f"not one line: {finished.stderr[-500:]}"])
+
+
+def flip_bit(path: Path, choose: random.Random) -> None:
+    content = bytearray(path.read_bytes())
+    content[choose.randrange(len(content))] ^= 1 << choose.randrange(8)
+    path.chmod(0o644)  # DVC's objects are read-only
+    path.write_bytes(content)
+
+
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -272,7 +343,7 @@ FAULTS = {
 
 def show(outcomes: Counter[tuple[str, str]]) -> None:
     table = Table("fault or stage", "disturbances", "trials that went wrong")
-    for name in dict.fromkeys([*FAULTS, *sorted(name for name, _ in outcomes)]):
+    for name in dict.fromkeys([*FAULTS, FLIPPED_OBJECT, FLIPPED_ARCHIVE, *sorted(name for name, _ in outcomes)]):
         table.add_row(name, *(str(outcomes[name, column]) for column in ("disturbances", "wrong")))
     Console().print(table)
 
