@@ -87,7 +87,7 @@ def run_trial(pipeline: Pipeline, number: int, choose: random.Random, outcomes: 
     """Disturb one stage, and count how that ended by fault and by stage."""
     stage = choose.choice(list(pipeline.seconds))
     names = [choose.choice(list(FAULTS)) for _ in range(choose.randint(1, 3))]
-    wrong = disturb(pipeline, stage, names, choose)
+    wrong = disturb(pipeline, stage, names, choose, outcomes)
     for name in names:
         outcomes[name, "disturbances"] += 1
         outcomes[stage, "disturbances"] += 1
@@ -184,10 +184,13 @@ def forget(pipeline: Pipeline, stage: str) -> None:
     yaml.dump(lock, pipeline.root / "dvc.lock")
 
 
-def disturb(pipeline: Pipeline, stage: str, names: list[str], choose: random.Random) -> list[str]:
+def disturb(
+    pipeline: Pipeline, stage: str, names: list[str], choose: random.Random, outcomes: Counter[tuple[str, str]]
+) -> list[str]:
     """Disturb a stage by each of the faults, complete it, and list what is wrong."""
     forget(pipeline, stage)
     for name in names:
+        outcomes[LOCK_LEFT_EMPTY, "disturbances"] += unlock(pipeline)
         moment = choose.uniform(0, 1.1 * pipeline.seconds[stage])
         process = subprocess.Popen(repro(stage), cwd=pipeline.root, start_new_session=True, **QUIET)
         try:
@@ -198,10 +201,23 @@ def disturb(pipeline: Pipeline, stage: str, names: list[str], choose: random.Ran
             FAULTS["SIGKILL to all"](pipeline, stage, process)  # if Ctrl-C stops the benchmark
         if not wait_until_alone(pipeline.root):
             return ["a process of the stage outlives DVC"]
+    outcomes[LOCK_LEFT_EMPTY, "disturbances"] += unlock(pipeline)
     completed = subprocess.run(repro(stage), cwd=pipeline.root, capture_output=True, text=True)
     if completed.returncode:
         return [f"not completed: {completed.stderr.strip()[-500:]}"]
     return differences(pipeline)
+
+
+LOCK_LEFT_EMPTY = "of these left DVC's lock file empty"
+
+
+def unlock(pipeline: Pipeline) -> bool:
+    """Delete DVC's lock file if a kill has left it empty, as `make repro` does."""
+    path = pipeline.root / ".dvc/tmp/rwlock"
+    left_empty = path.exists() and path.stat().st_size == 0
+    if left_empty:
+        path.unlink()
+    return left_empty
 
 
 FLIPPED_OBJECT, FLIPPED_ARCHIVE = "a flipped bit in the cache", "a flipped bit in the download"
@@ -343,7 +359,9 @@ FAULTS = {
 
 def show(outcomes: Counter[tuple[str, str]]) -> None:
     table = Table("fault or stage", "disturbances", "trials that went wrong")
-    for name in dict.fromkeys([*FAULTS, FLIPPED_OBJECT, FLIPPED_ARCHIVE, *sorted(name for name, _ in outcomes)]):
+    for name in dict.fromkeys(
+        [*FAULTS, LOCK_LEFT_EMPTY, FLIPPED_OBJECT, FLIPPED_ARCHIVE, *sorted(name for name, _ in outcomes)]
+    ):
         table.add_row(name, *(str(outcomes[name, column]) for column in ("disturbances", "wrong")))
     Console().print(table)
 
