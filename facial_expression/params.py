@@ -51,6 +51,7 @@ class Runtime(Block):
     backend: Literal["tensorflow", "jax", "torch"]
     onednn: Annotated[int, Field(ge=0, le=1)]
     threads: Annotated[int, Field(ge=0, le=1024)]
+    devices: Annotated[int, Field(ge=1, le=1024)]
     workers: Annotated[int, Field(ge=-1, le=1024), AfterValidator(_is_process_count)]
 
 
@@ -287,12 +288,17 @@ class Params(Block):
             if block.variant_of and block.variant_of not in originals:
                 raise ValueError(f"{where}.variant_of: must be one of {', '.join(originals)}, not {block.variant_of!r}")
             try:
-                _merge(self.recipes[block.recipe], block)
+                recipe = _merge(self.recipes[block.recipe], block)
             except ValidationError as error:
                 problem = error.errors()[0]
                 key = ".".join([where, *map(str, problem["loc"])])
                 value = f", not {reprlib.repr(problem['input'])}" if problem["loc"] else ""
                 raise ValueError(f"{key}: {_plain(problem['msg'])}{value}") from None
+            if recipe.batch_size % self.runtime.devices:
+                raise ValueError(
+                    f"{where}.batch_size: must be a multiple of runtime.devices, {self.runtime.devices}, "
+                    f"not {recipe.batch_size}"
+                )
             seen.add(name)
         for name, evaluation in self.evaluate.items():
             predicted = self.prediction_of(evaluation.protocol).snapshots

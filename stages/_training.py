@@ -48,25 +48,26 @@ def _train(params: Params, run: Run) -> pd.DataFrame:
     table = read_input(run.input).of_protocol(run.protocol)
     table = choose_training_faces(table, run.protocol, run.share, run.unleaked)
     classes, size = len(table.classes), table.images.shape[1]
-    try:
-        network = build_network(run.network.module, classes, size, **run.network.arguments)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"runs.{run.stage}.{run.name}.network cannot be built: {error}") from error
-    return train(
-        network,
-        run.recipe,
-        table.classes,
-        training=table.subset(run.protocol, "training"),
-        validation=table.subset(run.protocol, "validation"),
-        model_directory=model_directory(run.protocol, run.name),
-        workspace=WORKSPACE / run.protocol / run.name,
-        description={
-            "protocol": run.protocol,
-            "input": run.input,
-            "network": {"module": run.network.module, **run.network.arguments},
-            "runtime": runtime.describe(params.runtime),
-        },
-    )
+    with runtime.distribute(params.runtime):
+        try:
+            network = build_network(run.network.module, classes, size, **run.network.arguments)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"runs.{run.stage}.{run.name}.network cannot be built: {error}") from error
+        return train(
+            network,
+            run.recipe,
+            table.classes,
+            training=table.subset(run.protocol, "training"),
+            validation=table.subset(run.protocol, "validation"),
+            model_directory=model_directory(run.protocol, run.name),
+            workspace=WORKSPACE / run.protocol / run.name,
+            description={
+                "protocol": run.protocol,
+                "input": run.input,
+                "network": {"module": run.network.module, **run.network.arguments},
+                "runtime": runtime.describe(params.runtime),
+            },
+        )
 
 
 def _write(run: Run, history: pd.DataFrame) -> None:

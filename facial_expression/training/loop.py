@@ -9,6 +9,7 @@ import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from facial_expression.params import Recipe
 from facial_expression.training.augmentation import augment
 from facial_expression.training.checkpoint import Checkpoint, fingerprint, lock
 from facial_expression.training.optimizers import make_optimizer
+from facial_expression.training.runtime import feed
 from facial_expression.training.snapshots import predict, write_description, write_snapshot
 
 _STATISTICS_BATCHES = 30  # after which a running mean with momentum 0.9 has forgotten 96% of its former value
@@ -156,7 +158,7 @@ def _fit(
     bar = _ProgressBar(checkpoint, progress)
     try:
         network.fit(
-            batches(training, targets, recipe, checkpoint.iteration),
+            feed(partial(batches, training, targets, recipe, checkpoint.iteration)),
             steps_per_epoch=recipe.validate_every,
             initial_epoch=checkpoint.iteration // recipe.validate_every,
             epochs=recipe.iterations // recipe.validate_every,
@@ -207,9 +209,13 @@ class _Run(keras.callbacks.Callback):
 
     def _validate(self) -> dict[str, float]:
         probabilities = predict(self.model, self.validation.images)
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=self.recipe.label_smoothing)
+        targets = self.targets[self.validation.labels]
+        # The function, since the class divides by the number of devices.
+        losses = keras.losses.categorical_crossentropy(
+            targets, probabilities, label_smoothing=self.recipe.label_smoothing
+        )
         return {
-            "validation_loss": float(loss(self.targets[self.validation.labels], probabilities)),
+            "validation_loss": float(keras.ops.sum(losses) / len(losses)),
             "validation_accuracy": float(np.mean(probabilities.argmax(axis=1) == self.validation.labels)),
         }
 

@@ -4,10 +4,13 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import numpy as np
 
 from facial_expression.errors import UserError
 from facial_expression.params import Runtime
@@ -53,6 +56,56 @@ def configure(runtime: Runtime, seed: int) -> None:
 
 
 @contextmanager
+def distribute(runtime: Runtime) -> Iterator[None]:
+    """Networks that are built in this block train on several devices at once, each on its part of every batch.
+
+    The devices are GPUs, or without one parts of the CPU. Batch normalization takes its statistics of each device's
+    part, and dropout draws anew on each; all else equals a training on one device, but for rounding. Nothing happens
+    for one device.
+
+    Args:
+        runtime: ``devices``, and the backend, which must be TensorFlow for more than one.
+
+    Raises:
+        UserError: another backend, or fewer GPUs than devices.
+    """
+    if runtime.devices == 1:
+        yield
+        return
+    if runtime.backend != "tensorflow":
+        raise UserError(f"runtime.devices is {runtime.devices}, which needs the backend tensorflow")
+    tensorflow = importlib.import_module("tensorflow")
+    gpus = tensorflow.config.list_physical_devices("GPU")
+    if 0 < len(gpus) < runtime.devices:
+        raise UserError(f"runtime.devices is {runtime.devices}, but this machine has {len(gpus)} GPU(s)")
+    if not gpus:
+        (cpu,) = tensorflow.config.list_physical_devices("CPU")
+        part = tensorflow.config.LogicalDeviceConfiguration()
+        tensorflow.config.set_logical_device_configuration(cpu, [part] * runtime.devices)
+    kind = "GPU" if gpus else "CPU"
+    with _silent_stderr():
+        strategy = tensorflow.distribute.MirroredStrategy([f"{kind}:{number}" for number in range(runtime.devices)])
+    with strategy.scope():
+        yield
+
+
+def feed(make_batches: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]) -> Any:
+    """What ``fit`` of a network takes its batches from: within :func:`distribute`, a dataset of TensorFlow.
+
+    Args:
+        make_batches: returns an endless iterator over images and targets, the same one each time: on its way to several
+            devices, TensorFlow starts over before the first step.
+    """
+    tensorflow = sys.modules.get("tensorflow")
+    if not tensorflow or not tensorflow.distribute.has_strategy():
+        return make_batches()
+    specification = tuple(
+        tensorflow.TensorSpec(array.shape, tensorflow.as_dtype(array.dtype)) for array in next(make_batches())
+    )
+    return tensorflow.data.Dataset.from_generator(make_batches, output_signature=specification)
+
+
+@contextmanager
 def _silent_stderr() -> Iterator[None]:
     """Discard what C++ code writes to stderr: TensorFlow logs to it on import before any log level applies."""
     sys.stderr.flush()
@@ -71,7 +124,8 @@ def describe(runtime: Runtime) -> dict[str, str | int]:
 
     Returns:
         ``backend``, ``backend_version`` and ``keras_version``; ``device``, the GPU's name or the kind of processor with
-        its widest vector instructions, such as ``x86_64 avx2``; ``onednn`` and ``threads`` as in ``runtime``.
+        its widest vector instructions, such as ``x86_64 avx2``; ``onednn`` and ``threads`` as in ``runtime``, and
+        ``devices`` if there are several.
     """
     import keras
 
@@ -83,6 +137,7 @@ def describe(runtime: Runtime) -> dict[str, str | int]:
         "device": _gpu(runtime.backend, backend) or _processor(),
         "onednn": runtime.onednn,
         "threads": runtime.threads,
+        **({"devices": runtime.devices} if runtime.devices > 1 else {}),
     }
 
 

@@ -88,8 +88,9 @@ def load_snapshot(network: keras.Model, directory: str | Path, iteration: int) -
 def predict(network: keras.Model, images: np.ndarray, batch_size: int = 500) -> np.ndarray:
     """Probabilities (float32, shape (N, classes)) of faces (uint8, shape (N, size, size))."""
     # Not network.predict: TensorFlow's input pipeline sleeps at the end of each call, up to as long as the call took.
-    starts = range(0, len(images), batch_size)
-    return np.concatenate([network.predict_on_batch(images[start : start + batch_size, ..., None]) for start in starts])
+    batches = (images[start : start + batch_size, ..., None] for start in range(0, len(images), batch_size))
+    # Each device of a distributed network predicts the whole batch.
+    return np.concatenate([network.predict_on_batch(batch)[: len(batch)] for batch in batches])
 
 
 def _uncompiled(network: keras.Model) -> keras.Model:

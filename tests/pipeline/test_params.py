@@ -76,7 +76,11 @@ def test_parameters_are_immutable():
     [
         # unknown keys, at every level
         ("tarin", {}, f"tarin: unknown key; allowed here are {', '.join(Params.model_fields)}"),
-        ("runtime__thread", 1, "runtime.thread: unknown key; allowed here are backend, onednn, threads, workers"),
+        (
+            "runtime__thread",
+            1,
+            "runtime.thread: unknown key; allowed here are backend, onednn, threads, devices, workers",
+        ),
         (
             "align__passes__1__bordr",
             4,
@@ -232,6 +236,11 @@ def test_parameters_are_immutable():
             "runs__wide__wide__variant_of",
             "study-wide",
             "runs.wide.wide.variant_of: must be one of shallow, small, small-original, not 'study-wide'",
+        ),
+        (
+            "runtime__devices",
+            3,
+            "runs.shallow.study-shallow.batch_size: must be a multiple of runtime.devices, 3, not 100",
         ),
         ("runs__wide__wide__share", 0.0, "runs.wide.wide.share: must be greater than 0, not 0.0"),
         ("runs__wide__wide__warmup", SHORT["iterations"], "runs.wide.wide: warmup must be below iterations"),
