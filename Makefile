@@ -17,7 +17,7 @@ UNLOCK := find .dvc/tmp demo/.dvc/tmp -name rwlock -empty -delete 2>/dev/null ||
 # DVC runs the stages as `python -m ...`, so the environment's Python comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test test-remotes types lint repro train drift check serve readme report screenshot bench licenses audit requirements clean
+.PHONY: help demo test test-remotes types lint repro train drift check serve readme report screenshot bench licenses audit requirements site clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,12 @@ requirements: $(READY)  ## pin what pyproject.toml needs; UPGRADE=--upgrade take
 	$(PIN) --python-version 3.10 --all-extras --output-file requirements.txt
 	$(PIN) --python-version 3.11 --extra serve --constraint requirements.txt --output-file requirements-serve.txt
 	$(BIN)/python -m tools.write_versions
+
+site: $(READY)  ## build the documentation as a site, in build/site, and check its links
+	rm -rf build/docs && mkdir -p build/docs
+	git ls-files -z '*.md' LICENSE params.yaml docs/images reports app/static/fonts \
+		| tar --null --files-from - -cf - | tar -xf - -C build/docs
+	$(BIN)/zensical build --strict --clean
 
 clean:  ## delete what demo, tests and checks leave behind
 	rm -rf demo build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache *.egg-info
