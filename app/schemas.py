@@ -146,7 +146,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(extra="allow", protected_namespaces=())
 
     title: str = Field(description="the network in words")
-    run: str
+    run: str = Field(description="the run, or those whose networks are averaged")
     protocol: str = Field(description="how FER2013 was split")
     classes: list[EmotionName]
     model: ServedFile

@@ -256,6 +256,8 @@ class Evaluation(Block):
 
 class Export(Block):
     report: Name
+    runs: list[Name]
+    input: Literal["aligned", "centered"]
     opset: Annotated[int, Field(ge=13, le=18)]
     calibration_faces: PositiveInt
     confidence_threshold: Fraction
@@ -310,6 +312,10 @@ class Params(Block):
         served = [name for name, evaluation in self.evaluate.items() if evaluation.protocol == "official"]
         if self.export.report not in served:  # a served model must know every class of the data
             raise ValueError(f"export.report: must be one of {', '.join(served)}, not {self.export.report!r}")
+        runs = self.runs_of("official")
+        unknown = [name for name in self.export.runs if name not in runs]
+        if unknown:
+            raise ValueError(f"export.runs: must be of {', '.join(runs) or 'no run'}, not {unknown[0]!r}")
         return self
 
     @property

@@ -2,8 +2,8 @@
 
     dvc repro export
 
-reads   data/filtered/, data/aligned/ or data/centered/, models/official/, reports/REPORT/models.json, the blocks
-        `export`, `align`, `runs`, `predict` and `evaluate` of params.yaml
+reads   data/filtered/, data/aligned/, data/centered/, data/decoded/, models/official/, reports/REPORT/models.json, the
+        blocks `export`, `align`, `runs`, `predict` and `evaluate` of params.yaml
 writes  models/serving/: model.onnx and card.json (classes, preprocessing, metrics, origin)
         models/variants/: the same network as fp32.onnx, fp16.onnx (half-precision weights) and int8.onnx
 
@@ -22,11 +22,11 @@ from rich.table import Table
 from facial_expression.data.face_table import FaceTable
 from facial_expression.evaluation.calibration import confidence_threshold
 from facial_expression.evaluation.models import EvaluatedFaces, evaluate_models
-from facial_expression.export.card import Inference, Origin, Variant, describe_preprocessing, make_card
+from facial_expression.export.card import Inference, Member, Variant, describe_preprocessing, make_card
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.files import atomic_write, read_json, write_json
 from facial_expression.networks import title_of
-from facial_expression.params import Params, load_params
+from facial_expression.params import Params, Run, load_params
 from facial_expression.probabilities import apply_temperature
 from facial_expression.training import runtime
 from facial_expression.views import Views
@@ -36,66 +36,86 @@ from stages._stage import FILTERED, SERVING, VARIANTS, model_directory, report_d
 
 def main() -> None:
     params = load_params()
-    report = params.export.report
-    protocol = params.evaluate[report].protocol
+    settings = params.export
+    evaluation = params.evaluate[settings.report]
+    protocol = evaluation.protocol
     views = Views(**params.prediction_of(protocol).views.model_dump())
-    models = read_json(report_directory(report) / "models.json", f"dvc repro evaluate@{report}")
+    models = read_json(report_directory(settings.report) / "models.json", f"dvc repro evaluate@{settings.report}")
     # Snapshots of every backend load under TensorFlow, and only TensorFlow exports.
     runtime.configure(params.runtime.model_copy(update={"backend": "tensorflow"}), seed=0)
-    from facial_expression.export import onnx_file, quantize
-    from facial_expression.training import snapshots
+    from facial_expression.export import quantize
+    from facial_expression.export.members import average_networks, choose_members
 
-    # Pictures of FER2013 as they are have no counterpart at inference time.
-    runs = {name: run for name, run in params.runs_of(protocol).items() if run.input != "decoded"}
-    name, iteration = onnx_file.choose_snapshot(models, runs)
-    directory = model_directory(protocol, name)
-    print(f"exporting {directory}, snapshot {iteration:,}")
-    learned = read_input(runs[name].input).of_protocol(protocol)
-    table = learned.drop_classes(params.evaluate[report].drop)
+    learned = read_input(settings.input).of_protocol(protocol)
+    table = learned.drop_classes(evaluation.drop)
+    kept = [learned.classes.index(name) for name in table.classes]
+    candidates = [name for name, run in params.runs_of(protocol).items() if run.input == settings.input]
+    members, networks = [], []
+    for name, iteration in choose_members(models, candidates, settings.runs).items():
+        member, network = _load_member(params.all_runs[name], iteration, kept)
+        members.append(member)
+        networks.append(network)
+    network = average_networks(networks)
     training, validation, test = (table.subset(protocol, part) for part in ("training", "validation", "test"))
-    network = snapshots.load_network(directory)
-    snapshots.load_snapshot(network, directory, iteration)
-    network = onnx_file.restrict_classes(network, [learned.classes.index(name) for name in table.classes])
-    title = title_of(network, runs[name].network.module)
-    origin = Origin(title, name, iteration, snapshots.read_description(directory))
     with atomic_write(VARIANTS) as files, atomic_write(SERVING) as serving:
         files.mkdir()
         serving.mkdir()
-        calibration = training.images[: params.export.calibration_faces]
+        calibration = training.images[: settings.calibration_faces]
         compared = validation.images[: quantize.COMPARED_FACES]
-        quantize.write_variants(network, files, params.export.opset, calibration, compared)
+        quantize.write_variants(network, files, settings.opset, calibration, compared)
         variants = quantize.measure_variants(network, files, validation, test, views)
-        served = quantize.choose_variant(variants, params.export.max_accuracy_drop)
+        served = quantize.choose_variant(variants, settings.max_accuracy_drop)
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
-        inference, metrics = _measure(serving / "model.onnx", table, origin, views, models[name]["temperature"], params)
-        preprocessing = describe_preprocessing(runs[name].input, params.align, load_mean_shape())
-        data = {"images.npy": INPUTS[runs[name].input] / "images.npy", "faces.csv": FILTERED / "faces.csv"}
-        card = make_card(served, variants, table.classes, origin, inference, metrics, preprocessing, data)
+        inference, metrics = _measure(serving / "model.onnx", table, members, views, params)
+        preprocessing = describe_preprocessing(settings.input, params.align, load_mean_shape())
+        card = make_card(served, variants, table.classes, members, inference, metrics, preprocessing, _data(members))
         write_json(serving / "card.json", card)
     _show(variants, served)
 
 
+def _load_member(run: Run, iteration: int, kept: list[int]) -> tuple[Member, Any]:
+    """One of the networks to serve, for some of its classes."""
+    from facial_expression.export.members import restrict_classes
+    from facial_expression.training import snapshots
+
+    directory = model_directory(run.protocol, run.name)
+    print(f"exporting {directory}, snapshot {iteration:,}")
+    network = snapshots.load_network(directory)
+    snapshots.load_snapshot(network, directory, iteration)
+    title = title_of(network, run.network.module)
+    member = Member(title, run.name, iteration, snapshots.read_description(directory))
+    return member, restrict_classes(network, kept, run.name.replace("-", "_"))
+
+
+def _data(members: list[Member]) -> dict[str, Path]:
+    """The files that the networks were trained on."""
+    inputs = dict.fromkeys(member.description["input"] for member in members)
+    images = {f"{name}/images.npy": INPUTS[name] / "images.npy" for name in inputs}
+    return images | {"filtered/faces.csv": FILTERED / "faces.csv"}
+
+
 def _measure(
-    path: Path, table: FaceTable, origin: Origin, views: Views, temperature: float, params: Params
+    path: Path, table: FaceTable, members: list[Member], views: Views, params: Params
 ) -> tuple[Inference, dict[str, Any]]:
-    """How to use the served file, and its metrics, which differ slightly from those of the network in Keras."""
+    """How to use the served file, and its metrics, which differ slightly from those of the networks in Keras."""
     from facial_expression.export import onnx_file
 
     settings = params.evaluate[params.export.report]
     validation, test = (table.subset(settings.protocol, part) for part in ("validation", "test"))
-    on_validation, on_test = (
-        apply_temperature(onnx_file.predict(path, part.images, views), temperature) for part in (validation, test)
-    )
+    on_validation, on_test = (onnx_file.predict(path, part.images, views) for part in (validation, test))
     detected = table.faces.loc[table.faces[settings.protocol] == "test", "detected"].to_numpy()
     measured, *_ = evaluate_models(
-        {origin.run: {origin.snapshot: (on_validation, on_test)}},
+        {"served": {max(member.snapshot for member in members): (on_validation, on_test)}},
         EvaluatedFaces(validation.labels, test.labels, detected, table.classes),
         ensemble_last=1,
         seed=settings.seed,
+        temperature=settings.temperature,
         bootstrap_samples=settings.bootstrap_samples,
     )
-    threshold = confidence_threshold(on_validation, validation.labels, params.export.confidence_threshold)
-    return Inference(views, temperature, threshold), measured.metrics | {"temperature": temperature}
+    temperature = measured.metrics["temperature"]
+    calibrated = apply_temperature(on_validation, temperature)
+    threshold = confidence_threshold(calibrated, validation.labels, params.export.confidence_threshold)
+    return Inference(views, temperature, threshold), measured.metrics
 
 
 def _show(variants: dict[str, Variant], served: str) -> None:

@@ -134,7 +134,7 @@ def served_markdown(card: Mapping[str, Any]) -> str:
     """The served model's figures as Markdown; ``card`` is the content of ``card.json``."""
     metrics, model = card["metrics"], card["model"]
     rows = [
-        ("network", f"{card['title']}: run `{card['run']}`, snapshot {card['snapshot']:,}"),
+        ("network", f"{card['title']}: {', '.join(map(_member, card['members']))}"),
         ("input", f"{card['preprocessing']['crop']} faces, averaged over views: {_views(card['views'])}"),
         ("file", f"`{model['file']}`, {model['variant']}, {model['bytes']:,} bytes, sha256 `{model['sha256'][:16]}…`"),
         ("accuracy", f"{_interval(metrics)}, with its 95% interval, on {metrics['n']:,} test faces"),
@@ -162,6 +162,10 @@ def served_markdown(card: Mapping[str, Any]) -> str:
         [headings, ("---", *["---:"] * 4), *variants],
     )
     return "\n".join("\n".join(map(_markdown_row, table)) + "\n" for table in tables)
+
+
+def _member(member: Mapping[str, Any]) -> str:
+    return f"run `{member['run']}`, snapshot {member['snapshot']:,}"
 
 
 def _views(views: Mapping[str, float]) -> str:

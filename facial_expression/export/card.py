@@ -49,8 +49,8 @@ class Inference:
 
 
 @dataclass(frozen=True)
-class Origin:
-    """The training behind a model.
+class Member:
+    """One of the networks whose average is served, and the training behind it.
 
     Attributes:
         title: the network in words, such as "a residual network of 1.2 million parameters".
@@ -64,12 +64,23 @@ class Origin:
     snapshot: int
     description: Mapping[str, Any]
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """The entry of ``card.json``."""
+        recipe = self.description["recipe"]
+        return {
+            "run": self.run,
+            "snapshot": self.snapshot,
+            **{key: self.description[key] for key in ("input", "network", "recipe", "runtime")},
+            "recipe_sha256": hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest(),
+        }
+
 
 def make_card(
     served: str,
     variants: Mapping[str, Variant],
     classes: Sequence[str],
-    origin: Origin,
+    members: Sequence[Member],
     inference: Inference,
     metrics: Mapping[str, Any],
     preprocessing: Mapping[str, Any],
@@ -81,17 +92,16 @@ def make_card(
         served: name of the variant in ``model.onnx``.
         variants: all variants by name.
         classes: names in the order of the network's outputs.
-        origin: the training.
+        members: the networks whose average is served, trained under one protocol on the same classes.
         inference: what to do with the network's output.
         metrics: of the served file (:attr:`facial_expression.evaluation.models.Model.metrics`).
         preprocessing: the result of :func:`describe_preprocessing`.
         data: name -> path of the files that it was trained on.
     """
-    training = origin.description
+    training = members[0].description
     return {
-        "title": origin.title,
-        "run": origin.run,
-        "snapshot": origin.snapshot,
+        "title": _title([member.title for member in members]),
+        "run": " + ".join(member.run for member in members),
         "protocol": training["protocol"],
         "classes": list(classes),
         "model": {"file": "model.onnx", "variant": served, **asdict(variants[served])},
@@ -100,12 +110,16 @@ def make_card(
         "preprocessing": dict(preprocessing),
         "metrics": dict(metrics),
         "trained_classes": list(training["classes"]),
-        "network": training["network"],
-        "recipe": training["recipe"],
-        "recipe_sha256": hashlib.sha256(json.dumps(training["recipe"], sort_keys=True).encode()).hexdigest(),
-        "runtime": training["runtime"],
+        "members": [member.record for member in members],
         "data": {name: {"sha256": sha256(path)} for name, path in data.items()},
     }
+
+
+def _title(titles: Sequence[str]) -> str:
+    if len(titles) == 1:
+        return titles[0]
+    networks = f"each {titles[0]}" if len(set(titles)) == 1 else " and ".join(titles)
+    return f"the average of {len(titles)} networks, {networks}"
 
 
 def describe_preprocessing(crop: str, align: Align, mean_shape: MeanShape) -> dict[str, Any]:

@@ -3,9 +3,8 @@
 Serving needs neither Keras nor TensorFlow: the file maps cropped faces to probabilities.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,41 +18,6 @@ from facial_expression.views import ONE_VIEW, Views
 
 TOLERANCE = 1e-4
 """Largest accepted difference between a probability of the exported network and Keras's."""
-
-
-def choose_snapshot(models: Mapping[str, Mapping[str, Any]], runs: Collection[str]) -> tuple[str, int]:
-    """The single snapshot with the best validation accuracy, the first among equals.
-
-    Args:
-        models: model -> record (:meth:`facial_expression.evaluation.models.Model.record`).
-        runs: the runs that can be served.
-
-    Returns:
-        The run and the iteration.
-
-    Raises:
-        UserError: no model can be served.
-    """
-    candidates = [name for name in models if name in runs]
-    if not candidates:
-        listing = ", ".join(models) or "no models"
-        raise UserError(f"none of {listing} can be served: add a run with aligned or centered input to the protocol")
-    best = max(candidates, key=lambda name: models[name]["validation_accuracy"])
-    return best, models[best]["snapshots"][best][0]
-
-
-def restrict_classes(network: keras.Model, kept: Sequence[int]) -> keras.Model:
-    """A network that only predicts some of the classes.
-
-    Dropping the other logits before the softmax gives the probabilities of
-    :func:`facial_expression.probabilities.renormalize`.
-    """
-    head = network.layers[-1]
-    restricted = keras.layers.Dense(len(kept), activation="softmax", name=head.name)
-    model = keras.Model(network.inputs, restricted(head.input), name=network.name)
-    kernel, bias = head.get_weights()
-    restricted.set_weights([kernel[:, list(kept)], bias[list(kept)]])
-    return model
 
 
 def export_onnx(network: keras.Model, path: str | Path, opset: int) -> None:

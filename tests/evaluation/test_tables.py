@@ -198,7 +198,7 @@ def test_summary_adds_up_core_minutes_of_both_trainings():
 CARD = {
     "title": "a wide convolutional network of 0.5 million parameters",
     "run": "wide",
-    "snapshot": 5500,
+    "members": [{"run": "wide", "snapshot": 5500}, {"run": "small", "snapshot": 20000}],
     "protocol": "official",
     "preprocessing": {"crop": "centered"},
     "views": {"mirror": True, "shift": 0.0, "scale": 0.0, "rotation": 9.0},
@@ -215,7 +215,9 @@ CARD = {
 
 def test_served_model_is_described_with_its_figures():
     rows = {row[0]: row[1:] for row in rows_of(tables.served_markdown(CARD))}
-    assert rows["network"] == ["a wide convolutional network of 0.5 million parameters: run `wide`, snapshot 5,500"]
+    (network,) = rows["network"]
+    assert network.startswith("a wide convolutional network of 0.5 million parameters: ")
+    assert network.endswith(": run `wide`, snapshot 5,500, run `small`, snapshot 20,000")
     assert rows["input"] == ["centered faces, averaged over views: mirror, rotation 9"]
     assert rows["file"] == ["`model.onnx`, int8, 1,234,567 bytes, sha256 `0123456789abcdef…`"]
     assert rows["accuracy"] == ["61.2 (60.0–62.5), with its 95% interval, on 3,737 test faces"]

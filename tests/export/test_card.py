@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from facial_expression.data.face_table import FaceTable, write_face_table
-from facial_expression.export.card import Inference, Origin, Variant, describe_preprocessing, make_card
+from facial_expression.export.card import Inference, Member, Variant, describe_preprocessing, make_card
 from facial_expression.faces.crops import make_cropper
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.params import load_params
@@ -40,14 +40,15 @@ def card(align, data):
     description = {
         "classes": [*CLASSES, "fear"],
         "protocol": "official",
+        "input": "aligned",
         "network": NETWORK,
         "recipe": RECIPE,
         "runtime": {"device": "x"},
     }
-    origin = Origin("a shallow network", "shallow", 400, description)
+    members = [Member("a shallow network", "shallow", 400, description)]
     inference = Inference(Views(mirror=True), temperature=1.25, confidence_threshold=0.4)
     preprocessing = describe_preprocessing("aligned", align, load_mean_shape())
-    return make_card("int8", VARIANTS, CLASSES, origin, inference, {"accuracy": 0.6}, preprocessing, data)
+    return make_card("int8", VARIANTS, CLASSES, members, inference, {"accuracy": 0.6}, preprocessing, data)
 
 
 def test_card_is_plain_json(card):
@@ -55,8 +56,10 @@ def test_card_is_plain_json(card):
 
 
 def test_card_names_network_classes_and_inference(card):
-    assert (card["title"], card["run"], card["snapshot"]) == ("a shallow network", "shallow", 400)
-    assert (card["protocol"], card["network"], card["runtime"]) == ("official", NETWORK, {"device": "x"})
+    assert (card["title"], card["run"], card["protocol"]) == ("a shallow network", "shallow", "official")
+    (member,) = card["members"]
+    assert (member["run"], member["snapshot"], member["input"]) == ("shallow", 400, "aligned")
+    assert (member["network"], member["runtime"]) == (NETWORK, {"device": "x"})
     assert (card["classes"], card["trained_classes"]) == (list(CLASSES), [*CLASSES, "fear"])
     assert (card["views"], card["temperature"], card["confidence_threshold"]) == (
         {"mirror": True, "shift": 0.0, "scale": 0.0, "rotation": 0.0},
@@ -82,11 +85,30 @@ def test_card_describes_the_served_file_and_all_variants(card):
 
 
 def test_card_hashes_recipe_and_data(card, data):
-    assert card["recipe"] == RECIPE
+    (member,) = card["members"]
+    assert member["recipe"] == RECIPE
     reordered = json.dumps(dict(sorted(RECIPE.items())))
-    assert card["recipe_sha256"] == hashlib.sha256(reordered.encode()).hexdigest()
+    assert member["recipe_sha256"] == hashlib.sha256(reordered.encode()).hexdigest()
     hashes = {name: {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for name, path in data.items()}
     assert card["data"] == hashes
+
+
+@pytest.mark.parametrize(
+    ("titles", "title"),
+    [
+        (["a small one"], "a small one"),
+        (["a small one", "a small one"], "the average of 2 networks, each a small one"),
+        (["a small one", "a large one"], "the average of 2 networks, a small one and a large one"),
+    ],
+)
+def test_title_names_all_networks(align, data, titles, title):
+    keys = ("protocol", "input", "network", "recipe", "runtime")
+    description = {"classes": CLASSES, **dict.fromkeys(keys)}
+    members = [Member(name, f"run-{number}", 1, description) for number, name in enumerate(titles)]
+    inference = Inference(Views(), temperature=1.0, confidence_threshold=0.4)
+    card = make_card("int8", VARIANTS, CLASSES, members, inference, {}, {}, data)
+    assert card["title"] == title
+    assert card["run"] == " + ".join(member.run for member in members)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""ONNX files: the same probabilities as Keras, the same bytes each time, and the choice of the exported snapshot."""
+"""ONNX files: the same probabilities as Keras, and the same bytes each time."""
 
 import keras
 import numpy as np
@@ -6,9 +6,7 @@ import onnx
 import onnxruntime
 import pytest
 
-from facial_expression.errors import UserError
 from facial_expression.export import onnx_file
-from facial_expression.probabilities import renormalize
 from facial_expression.training import snapshots
 from facial_expression.views import Views
 from helpers.networks import random_faces
@@ -115,63 +113,3 @@ def test_rejects_difference_that_is_not_a_number(exported_shallow):
     network.get_layer("probabilities").bias.assign(np.full(len(CLASSES), np.nan))
     with pytest.raises(ValueError, match="off by nan"):
         onnx_file.check_difference(network, exported_shallow[1], random_faces(5, 48))
-
-
-@pytest.mark.parametrize("kept", [KEPT, (1, 2), range(6)], ids=str)
-def test_restricted_network_renormalizes_kept_classes(exported, kept):
-    network, images = exported[0], draw_faces(9)
-    before = network.get_weights()
-    restricted = onnx_file.restrict_classes(network, kept)
-    assert restricted.output_shape == (None, len(kept))
-    assert (restricted.name, restricted.layers[-1].name) == (network.name, network.layers[-1].name)
-    expected = renormalize(snapshots.predict(network, images), kept)
-    np.testing.assert_allclose(snapshots.predict(restricted, images), expected, atol=1e-6)
-    for one, two in zip(network.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(one, two)
-
-
-def test_restricted_network_can_be_exported(tmp_path):
-    network, images = build_example("small"), draw_faces(9)
-    restricted = onnx_file.restrict_classes(network, KEPT)
-    onnx_file.export_onnx(restricted, tmp_path / "model.onnx", opset=17)
-    expected = renormalize(snapshots.predict(network, images), KEPT)
-    np.testing.assert_allclose(onnx_file.predict(tmp_path / "model.onnx", images), expected, atol=1e-5)
-
-
-def make_records(validation_accuracy, accuracy=None):
-    """Records as the stage `evaluate` writes them; the ensembles are better than all single snapshots."""
-    records = {}
-    for number, (run, value) in enumerate(validation_accuracy.items(), start=1):
-        for name, gain in ((run, 0), (f"{run}-ensemble", 0.3)):
-            records[name] = {
-                "accuracy": (accuracy or validation_accuracy)[run],
-                "validation_accuracy": value + gain,
-                "snapshots": {run: [100 * number]},
-            }
-    members = {run: [100] for run in validation_accuracy}
-    return records | {"ensemble": {"accuracy": 0.99, "validation_accuracy": 0.99, "snapshots": members}}
-
-
-def test_chooses_by_validation_not_by_test_accuracy():
-    records = make_records(
-        {"shallow": 0.51, "wide": 0.55, "small": 0.53}, accuracy={"shallow": 0.6, "wide": 0.4, "small": 0.7}
-    )
-    assert onnx_file.choose_snapshot(records, ["shallow", "wide", "small"]) == ("wide", 200)
-
-
-def test_chooses_the_first_among_equals():
-    records = make_records({"shallow": 0.5, "wide": 0.55, "small": 0.55})
-    assert onnx_file.choose_snapshot(records, ["small", "wide", "shallow"]) == ("wide", 200)
-
-
-def test_chooses_among_the_given_runs_alone():
-    records = make_records({"shallow": 0.5, "wide": 0.55, "small-original": 0.6})
-    assert onnx_file.choose_snapshot(records, ["shallow", "wide", "small-original"]) == ("small-original", 300)
-    assert onnx_file.choose_snapshot(records, ["shallow", "wide", "untrained"]) == ("wide", 200)
-    with pytest.raises(UserError, match=r"none of shallow, .*, ensemble can be served: add a run"):
-        onnx_file.choose_snapshot(records, ["untrained"])
-
-
-def test_rejects_empty_report():
-    with pytest.raises(UserError, match="none of no models can be served"):
-        onnx_file.choose_snapshot({}, ["shallow"])

@@ -31,7 +31,6 @@ def make_card(model: Path) -> dict:
     return {
         "title": "a linear model with fixed weights",
         "run": "linear",
-        "snapshot": 700,
         "protocol": "official",
         "classes": list(CLASSES),
         "model": {
@@ -78,9 +77,7 @@ def make_card(model: Path) -> dict:
             "recall": {"angry": 0.58, "fear": 0.41, "happy": 0.86, "sad": 0.5, "surprise": 0.79, "neutral": 0.66},
         },
         "trained_classes": list(CLASSES),
-        "network": {},
-        "recipe": {},
-        "runtime": {},
+        "members": [{"run": "linear", "snapshot": 700, "input": "aligned", "network": {}, "recipe": {}, "runtime": {}}],
         "data": {},
     }
 

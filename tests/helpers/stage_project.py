@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from facial_expression.emotions import NAMES
 from helpers.project import ROOT, environment
 
 
-def write_params(directory: Path, runs: dict[str, dict]) -> None:
+def write_params(directory: Path, runs: dict[str, dict], export_runs: Sequence[str] = ()) -> None:
     """Write the project's ``params.yaml`` with other runs, which need not say how they are trained."""
     yaml = YAML()
     params = yaml.load(ROOT / "params.yaml")
@@ -24,6 +25,7 @@ def write_params(directory: Path, runs: dict[str, dict]) -> None:
         "wide": {},
         "resnet": {name: {"network": {"module": "wide"}} | defaults | run for name, run in runs.items()},
     }
+    params["export"]["runs"] = list(export_runs)
     yaml.dump(params, directory / "params.yaml")
 
 

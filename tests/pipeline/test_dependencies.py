@@ -146,6 +146,7 @@ def test_defaults_of_a_recipe_never_change():
         "weight_decay": 0,
         "label_smoothing": 0,
         "moving_average": 0,
+        "precision": "float32",
         "augmentation": Augmentation(**off),
         "time_budget": 0,
         "seed": 1,
