@@ -123,7 +123,7 @@ def small_pipeline() -> dict[str, Any]:
         "recipes": {"study": RECIPE, "short": RECIPE | {"warmup": 1}, "long": RECIPE | {"batch_size": 8, "warmup": 1}},
         "runs": runs,
         "evaluate": {exported: {"ensemble_last": 2, "bootstrap_samples": 100}, **others},
-        "export": {"calibration_faces": 50},
+        "export": {"calibration_faces": 50, "runs": []},
     }
 
 

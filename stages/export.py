@@ -1,4 +1,4 @@
-"""Export the best single model of one report for serving.
+"""Export what is served: one network, or the average of several, as ONNX.
 
     dvc repro export
 

@@ -46,7 +46,7 @@ def test_second_copy_keeps_data_and_cache_only(copy):
 
 
 def test_override_of_none_removes_a_run(tmp_path):
-    demo.make_copy(tmp_path, {"runs": {"resnet": {"small-original": None}}})
+    demo.make_copy(tmp_path, {"runs": {"resnet": {"small-original": None}}, "export": {"runs": ["small"]}})
     assert "small-original" not in load_params(tmp_path / "params.yaml").all_runs
 
 

@@ -15,7 +15,7 @@ COMMITTED = ROOT / "params.yaml"
 CONTENT = YAML(typ="safe", pure=True).load(COMMITTED.read_text(encoding="utf-8"))
 MISSING = object()
 PASS = {"upsampling": 1, "enlargement": 1, "border": 0}
-EXPORT_KEYS = "report, opset, calibration_faces, confidence_threshold, max_accuracy_drop"
+EXPORT_KEYS = "report, runs, input, opset, calibration_faces, confidence_threshold, max_accuracy_drop"
 SHORT = CONTENT["recipes"]["short"]
 RUN = {"protocol": "official", "network": {"module": "wide"}, "input": "aligned", "recipe": "short"}
 LONG = "recipes__long__augmentation"
@@ -145,6 +145,12 @@ def test_parameters_are_immutable():
             "runs.wide.wide.network: module must be one of resnet, shallow, wide, not 'wid'",
         ),
         ("export__report", "official", "export.report: must be one of official-6, official-7, not 'official'"),
+        (
+            "export__runs",
+            ["small", "study-wide"],
+            "export.runs: must be of shallow, wide, small, small-original, not 'st",
+        ),
+        ("export__input", "decoded", "export.input: must be 'aligned' or 'centered', not 'decoded'"),
         ("export__report", "study-6", "export.report: must be one of official-6, official-7, not 'study-6'"),
         ("runs__wide__shallow", RUN, "runs.wide.shallow: there is another run of this name"),
         ("runs__wide__ensemble", RUN, "runs.wide.ensemble: the name of a run must not end in ensemble"),
