@@ -6,8 +6,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.images import Picture, encode_data_url
+from app.images import encode_data_url
 from app.problems import ProblemDetails
+from facial_expression.images import Picture
 from facial_expression.recognizer import Recognition
 
 MAX_FACES = 100

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.cores import usable_cores
 from app.schemas import MAX_FACES
+from facial_expression.cores import usable_cores
 from facial_expression.errors import UserError
 
 PREFIX = "FACIAL_EXPRESSION_"

@@ -39,10 +39,10 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from app.images import decode_gray
 from benchmarks.fer_runner import run_fer
 from facial_expression.data.synthetic import draw_face
 from facial_expression.errors import UserError
+from facial_expression.images import decode_gray
 from facial_expression.recognizer import Recognizer
 from facial_expression.views import Views
 

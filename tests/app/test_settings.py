@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cores import usable_cores
 from app.settings import Settings, load_settings
+from facial_expression.cores import usable_cores
 from facial_expression.errors import UserError
 
 

@@ -1,7 +1,5 @@
 """Decoding image files to gray levels: formats, color modes, orientation and limits."""
 
-import base64
-import io
 import struct
 import zlib
 from pathlib import Path
@@ -11,8 +9,16 @@ import pytest
 from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
-from app.images import decode_gray, decode_picture, encode_data_url
-from app.problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
+from facial_expression.images import (
+    DamagedImage,
+    ImageError,
+    TooManyPixels,
+    UnsupportedImage,
+    decode_color,
+    decode_gray,
+    decode_picture,
+    read_picture,
+)
 from helpers.photos import draw, encode, photograph
 
 PIXELS = 1_000_000
@@ -28,8 +34,8 @@ def gray_levels(image: Image.Image) -> np.ndarray:
     return np.asarray(image.convert("RGB").convert("L")).astype(int)
 
 
-def rejected(data: bytes, max_pixels: int = PIXELS) -> Problem:
-    with pytest.raises(Problem) as caught:
+def rejected(data: bytes, max_pixels: int = PIXELS) -> ImageError:
+    with pytest.raises(ImageError) as caught:
         decode_gray(data, max_pixels)
     return caught.value
 
@@ -135,17 +141,17 @@ def test_ignores_damaged_exif():
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_rejects_truncated_file(file_format, share):
     data = encode(colors(), file_format)
-    assert rejected(data[: int(share * len(data))]).kind in (DAMAGED, UNSUPPORTED)
+    assert isinstance(rejected(data[: int(share * len(data))]), (DamagedImage, UnsupportedImage))
 
 
 @pytest.mark.parametrize("data", [b"x", b"hello world" * 50, b"%PDF-1.7", b"\xff\xd8", b"<svg/>", b"\0" * 5000])
 def test_rejects_non_images(data):
-    assert rejected(data).kind is UNSUPPORTED
+    assert isinstance(rejected(data), UnsupportedImage)
 
 
 @pytest.mark.parametrize("file_format", ["TIFF", "PPM", "ICO", "TGA"])
 def test_rejects_other_formats(file_format):
-    assert rejected(encode(GRAY, file_format)).kind is UNSUPPORTED
+    assert isinstance(rejected(encode(GRAY, file_format)), UnsupportedImage)
 
 
 def test_counts_pixels_before_decoding(monkeypatch):
@@ -154,9 +160,9 @@ def test_counts_pixels_before_decoding(monkeypatch):
 
     data = encode(Image.new("L", (1001, 1000)))
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
-    problem = rejected(data)
-    assert problem.kind is TOO_MANY_PIXELS
-    assert "1 million pixels" in problem.detail
+    error = rejected(data)
+    assert isinstance(error, TooManyPixels)
+    assert "1 million pixels" in str(error)
 
 
 @pytest.mark.parametrize(("mode", "file_format"), [("RGBA", "PNG"), ("LA", "PNG"), ("RGBA", "WEBP")])
@@ -164,9 +170,9 @@ def test_allows_transparent_image_half_of_pixels(mode, file_format):
     """A few kilobytes can stand for all of its pixels, and each takes the time of two others."""
     fits = encode(Image.new(mode, (1000, 500)), file_format, lossless=True)
     assert decode_gray(fits, PIXELS).shape == (500, 1000)
-    problem = rejected(encode(Image.new(mode, (1000, 501)), file_format, lossless=True))
-    assert problem.kind is TOO_MANY_PIXELS
-    assert "transparency is 0.5 million pixels" in problem.detail
+    error = rejected(encode(Image.new(mode, (1000, 501)), file_format, lossless=True))
+    assert isinstance(error, TooManyPixels)
+    assert "transparency is 0.5 million pixels" in str(error)
 
 
 @pytest.mark.parametrize("side", [5_000, 60_000, 2**31 - 1])
@@ -175,18 +181,11 @@ def test_rejects_decompression_bomb(side):
     png = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR" + header
     png += struct.pack(">I", zlib.crc32(b"IHDR" + header))
     png += struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    assert rejected(png).kind is TOO_MANY_PIXELS
+    assert isinstance(rejected(png), TooManyPixels)
 
 
 def test_accepts_image_at_pixel_limit():
     assert decode_gray(encode(Image.new("L", (1000, 1000))), PIXELS).shape == (1000, 1000)
-
-
-def test_data_url_contains_crop():
-    url = encode_data_url(GRAY)
-    kind, content = url.split(",")
-    assert kind == "data:image/png;base64"
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), GRAY)
 
 
 def test_rejects_jpeg_with_many_scans():
@@ -194,7 +193,7 @@ def test_rejects_jpeg_with_many_scans():
     data = encode(colors(), "JPEG", progressive=True)
     start = data.rindex(b"\xff\xda")  # the last scan
     scan = data[start:-2]
-    assert rejected(data[:start] + 200 * scan + data[-2:]).kind == DAMAGED
+    assert isinstance(rejected(data[:start] + 200 * scan + data[-2:]), DamagedImage)
     few = decode_gray(data[:start] + 5 * scan + data[-2:], PIXELS)
     assert few.shape == GRAY.shape
 
@@ -202,7 +201,7 @@ def test_rejects_jpeg_with_many_scans():
 def test_rejects_jpeg_with_many_exif_blocks():
     block = b"\xff\xe1\x00\x10Exif\0\0" + bytes(8)
     data = encode(colors(), "JPEG")
-    assert rejected(data[:2] + 50 * block + data[2:]).kind == DAMAGED
+    assert isinstance(rejected(data[:2] + 50 * block + data[2:]), DamagedImage)
     assert decode_gray(data[:2] + 2 * block + data[2:], PIXELS).shape == GRAY.shape
 
 
@@ -247,9 +246,9 @@ def test_reads_jpeg_without_its_last_bytes(missing, progressive):
 
 def test_says_how_much_of_a_cut_jpeg_is_there():
     data = encode(colors().resize((768, 384)), "JPEG", quality=95)
-    problem = rejected(data[: int(0.4 * len(data))])
-    assert problem.kind is DAMAGED
-    assert "of its rows arrived" in problem.detail
+    error = rejected(data[: int(0.4 * len(data))])
+    assert isinstance(error, DamagedImage)
+    assert "of its rows are there" in str(error)
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "AVIF"])
@@ -284,7 +283,7 @@ def test_decodes_very_large_jpeg_at_half_size():
     assert picture.gray.shape == (400, 600)
     assert picture.scale.tolist() == [2, 2]
     np.testing.assert_allclose(picture.gray[:, [0, -1]], np.tile([60, 200], (400, 1)), atol=2)
-    assert rejected(large_jpeg(), max_pixels=239_999).kind is TOO_MANY_PIXELS
+    assert isinstance(rejected(large_jpeg(), max_pixels=239_999), TooManyPixels)
 
 
 def test_size_of_large_jpeg_follows_its_orientation():
@@ -300,4 +299,39 @@ def test_allows_large_jpeg_fewer_scans():
     scan = data[data.rindex(b"\xff\xda") : -2]
     repeated = data[:-2] + 40 * scan + data[-2:]
     assert decode_picture(repeated, max_pixels=960_000).gray.shape == (800, 1200)
-    assert rejected(repeated, max_pixels=240_000).kind is DAMAGED
+    assert isinstance(rejected(repeated, max_pixels=240_000), DamagedImage)
+
+
+@pytest.mark.parametrize("file_format", ["TIFF", "PPM"])
+def test_reads_formats_of_older_collections(tmp_path, file_format):
+    path = tmp_path / "face"
+    path.write_bytes(encode(GRAY, file_format))
+    np.testing.assert_array_equal(read_picture(path).gray, GRAY)
+    assert "HEIF, TIFF, PPM" in str(rejected_file(tmp_path, b"%PDF-1.7"))
+
+
+def rejected_file(folder: Path, data: bytes) -> ImageError:
+    path = folder / "other"
+    path.write_bytes(data)
+    with pytest.raises(UnsupportedImage) as caught:
+        read_picture(path)
+    return caught.value
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "I;16"])
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_colors_are_upright_and_fit_the_gray_levels(mode, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(GRAY.astype(np.uint16) * 257) if mode == "I;16" else colors().convert(mode)
+    data = encode(image, exif=exif)
+    shown, gray = decode_color(data, PIXELS), decode_gray(data, PIXELS)
+    assert shown.shape == (*gray.shape, 3)
+    assert np.abs(gray_levels(Image.fromarray(shown)) - gray).max() <= 1
+
+
+def test_colors_of_large_jpeg_have_its_reduced_size():
+    data = encode(colors().resize((1200, 600)), "JPEG", quality=95)
+    assert decode_color(data, 240_000).shape == (300, 600, 3)
+    with pytest.raises(DamagedImage, match="of its rows"):
+        decode_color(data[: len(data) // 5], 240_000)
