@@ -96,6 +96,10 @@ def read_picture(path: str | Path, max_pixels: int = MAX_PIXELS, formats: Sequen
     Raises:
         ImageError: the file is not in one of the formats, or it is damaged or too large.
         OSError: the file cannot be read.
+
+    >>> picture = read_picture("photo.jpg")
+    >>> picture.gray.shape, picture.gray.dtype
+    ((480, 640), dtype('uint8'))
     """
     return decode_picture(Path(path).read_bytes(), max_pixels, formats)
 

@@ -215,6 +215,39 @@ def test_whole_picture_is_cropped_as_undetected_in_training(recognizer, images):
         assert np.abs((same.landmarks + 0.5) / 10 - 0.5 - face.landmarks).mean() < 0.5
 
 
+def test_many_images_give_what_each_gives_alone(recognizer, images):
+    photo = photograph(*(draw("happy", number) for number in (0, 2, 4)), side=200, size=(300, 700))
+    mixed = [*images, np.zeros((90, 90), np.uint8), photo, np.stack([photo] * 3, axis=2)]
+    together = recognizer.recognize_many(iter(mixed))
+    assert len(together[-2]) == 3
+    for image, faces in zip(mixed, together, strict=True):
+        assert_same_faces(faces, recognizer.recognize(image))
+    assert recognizer.recognize_many([]) == []
+
+
+def test_many_images_take_the_options_of_one(recognizer, images):
+    photo = photograph(draw("happy", 0), draw("surprise", 2), side=200, size=(300, 700))
+    for options in ({"max_faces": 1}, {"whole_picture": True}, {"min_score": 1.5}):
+        together = recognizer.recognize_many([images[0], photo], **options)
+        for faces, image in zip(together, [images[0], photo], strict=True):
+            assert_same_faces(faces, recognizer.recognize(image, **options))
+
+
+def test_many_faces_go_through_the_network_in_bounded_batches(recognizer, images, monkeypatch):
+    sizes = []
+    classify = recognizer.classify
+    monkeypatch.setattr(recognizer, "classify", lambda crops: (sizes.append(len(crops)), classify(crops))[1])
+    recognizer.recognize_many(images * 2, whole_picture=True)
+    assert sizes == [32, 16]
+
+
+def assert_same_faces(faces, others):
+    assert [face.box for face in faces] == [face.box for face in others]
+    for face, other in zip(faces, others, strict=True):
+        np.testing.assert_array_equal(face.crop, other.crop)
+        np.testing.assert_allclose(list(face.probabilities.values()), list(other.probabilities.values()), atol=1e-6)
+
+
 def test_min_score_leaves_out_weaker_faces(recognizer, images, recognized):
     photo = photograph(draw("happy", 0), draw("surprise", 2), draw("sad", 3), side=200, size=(300, 700))
     scores = [face.score for face in recognizer.recognize(photo)]
@@ -402,6 +435,22 @@ def test_certain_label_survives_change_of_real_photo(served, real_photos, varian
     for name, (photo, _) in real_photos.items():
         pairs = certain_in_both(served, photo, variant)
         assert all(one == other for one, other in pairs), (name, pairs)
+
+
+def test_served_model_gives_equal_probabilities_in_batches(served):
+    images = [draw(emotion, number) for emotion in CLASSES for number in range(7)]
+    for faces, image in zip(served.recognize_many(images), images, strict=True):
+        assert [face.probabilities for face in faces] == [face.probabilities for face in served.recognize(image)]
+
+
+def test_loads_the_served_model_by_default(served):
+    assert Recognizer.load().card == served.card
+
+
+def test_missing_served_model_error_names_both_places(monkeypatch, tmp_path):
+    monkeypatch.setattr("facial_expression.served_model.resources.files", lambda _: tmp_path / "facial_expression")
+    with pytest.raises(UserError, match=r"no model in .*model or .*serving: install the package again"):
+        Recognizer.load()
 
 
 @pytest.mark.parametrize("side", [48, 64, 65, 96, 128, 224, 480])
