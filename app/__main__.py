@@ -8,10 +8,11 @@ from contextlib import suppress
 
 from uvicorn import Config, Server
 
-from app.connections import bounded_connections
-from app.main import create_app
-from app.settings import load_settings
 from facial_expression.errors import UserError
+
+from .connections import bounded_connections
+from .main import create_app
+from .settings import load_settings
 
 BACKLOG = 128  # connections that the system may hold, and that asyncio accepts at once
 SHUTDOWN_TIMEOUT = 5  # seconds for requests in progress; container platforms kill after ten

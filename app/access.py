@@ -12,8 +12,8 @@ from fastapi import Depends, Security
 from fastapi.security import APIKeyHeader
 from starlette.requests import Request
 
-from app.problems import API_KEY, RATE_LIMITED, Kind, Problem
-from app.settings import Settings
+from .problems import API_KEY, RATE_LIMITED, Kind, Problem
+from .settings import Settings
 
 HEADER = "X-API-Key"
 _MAX_ADDRESSES = 10_000  # that are remembered; the ones seen longest ago are forgotten first

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from app.problems import EMPTY, MALFORMED, TOO_LARGE, UNSUPPORTED, Problem
+from .problems import EMPTY, MALFORMED, TOO_LARGE, UNSUPPORTED, Problem
 
 FIELD = "image"
 

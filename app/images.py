@@ -7,9 +7,10 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from app.problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
 from facial_expression import images
 from facial_expression.images import FORMATS, Picture
+
+from .problems import DAMAGED, TOO_MANY_PIXELS, UNSUPPORTED, Problem
 
 MEDIA_TYPES = (*(f"image/{name.lower()}" for name in FORMATS), "image/heic")
 

@@ -7,13 +7,14 @@ import cv2
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app import problems
-from app.access import HEADER
-from app.middleware import SECURITY_HEADERS, Counting, Headers, HeadRequests, Prefix
-from app.recognition import RecognitionService
-from app.routes import operations, pages, recognition
-from app.settings import Settings, load_settings
 from facial_expression.recognizer import Recognizer
+
+from . import problems
+from .access import HEADER
+from .middleware import SECURITY_HEADERS, Counting, Headers, HeadRequests, Prefix
+from .recognition import RecognitionService
+from .routes import operations, pages, recognition
+from .settings import Settings, load_settings
 
 DESCRIPTION = """
 Recognizes facial expressions in photos. Photos are processed in memory and not stored.

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.monitoring import Monitoring
+from .monitoring import Monitoring
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": (

@@ -6,15 +6,16 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from app.forms import FIELD, File
-from app.images import decode_picture
-from app.monitoring import Monitoring
-from app.problems import EMPTY, MALFORMED, SEVERAL_IMAGES, TIMEOUT, UNSUPPORTED, Problem, describe
-from app.schemas import BatchItem, BatchResponse, RecognitionOptions, RecognitionResponse, describe_recognition
-from app.settings import Settings
-from app.uploads import Uploads
-from app.workers import Workers
 from facial_expression.recognizer import Recognizer
+
+from .forms import FIELD, File
+from .images import decode_picture
+from .monitoring import Monitoring
+from .problems import EMPTY, MALFORMED, SEVERAL_IMAGES, TIMEOUT, UNSUPPORTED, Problem, describe
+from .schemas import BatchItem, BatchResponse, RecognitionOptions, RecognitionResponse, describe_recognition
+from .settings import Settings
+from .uploads import Uploads
+from .workers import Workers
 
 Result = TypeVar("Result")
 

@@ -6,10 +6,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.images import encode_data_url
-from app.problems import ProblemDetails
 from facial_expression.images import Picture
 from facial_expression.recognizer import Recognition
+
+from .images import encode_data_url
+from .problems import ProblemDetails
 
 MAX_FACES = 100
 """The most faces that a request may ask for."""

@@ -9,9 +9,10 @@ from typing import Annotated
 from pydantic import AliasChoices, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.schemas import MAX_FACES
 from facial_expression.cores import usable_cores
 from facial_expression.errors import UserError
+
+from .schemas import MAX_FACES
 
 PREFIX = "FACIAL_EXPRESSION_"
 _OTHER_VARIABLES = {"PHOTOS"}  # the folder of photos that tests and benchmarks use

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import anyio
 from starlette.requests import ClientDisconnect, Request
 
-from app.forms import File, FormBody, RawBody, make_body, too_large
-from app.problems import BUSY, MALFORMED, SLOW_UPLOAD, UNSUPPORTED, Problem
-from app.settings import Settings
+from .forms import File, FormBody, RawBody, make_body, too_large
+from .problems import BUSY, MALFORMED, SLOW_UPLOAD, UNSUPPORTED, Problem
+from .settings import Settings
 
 GRACE = 5.0
 """Seconds before the minimum rate counts, for connections that start slowly."""

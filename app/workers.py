@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
-from app.problems import BUSY, TIMEOUT, Problem
+from .problems import BUSY, TIMEOUT, Problem
 
 Result = TypeVar("Result")
 

@@ -5,8 +5,6 @@ pixels wide, so larger faces in photos are first reduced to that size. It only n
 Runtime.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +27,7 @@ from facial_expression.photo_faces import (
     turn_points_back,
 )
 from facial_expression.probabilities import apply_temperature, soft_vote
-from facial_expression.served_model import CARD, find_model
+from facial_expression.served_model import CARD, find_model, read_card, read_model, wrong_card
 from facial_expression.views import Views
 
 TRAINING_SIDE = 64
@@ -122,25 +120,15 @@ class Recognizer:
         ['angry', 'fear', 'happy', 'sad', 'surprise', 'neutral']
         """
         directory = find_model() if directory is None else directory
-        path = Path(directory, CARD)
-        text = _read(path)
+        card = read_card(directory)
         try:
-            card = json.loads(text)
-            model = _read(path.with_name(card["model"]["file"]))
-            if hashlib.sha256(model).hexdigest() != card["model"]["sha256"]:
-                raise ValueError(
-                    f"its sha256 is not that of {card['model']['file']}: restore both: `git checkout {directory}`"
-                )
-            return cls(card, model, detection_side)
+            return cls(card, read_model(directory, card), detection_side)
         except (KeyError, TypeError) as error:
-            raise UserError(
-                f"{path} is not the card of a model for this version, {error} is missing or wrong: "
-                f"take both files from the same release, or run `dvc repro export` for your own networks"
-            ) from error
+            raise wrong_card(directory, error) from error
         except UserError:
             raise
         except ValueError as error:
-            raise UserError(f"{path} cannot be used: {error}") from error
+            raise UserError(f"{Path(directory, CARD)} cannot be used: {error}") from error
 
     def recognize(
         self,
@@ -282,15 +270,6 @@ class Recognizer:
         reduced, scale = reduce_picture(region, min(1.0, factor))
         found = self._detector.landmarks(reduced, tuple(box * np.tile(scale, 2)), max(1, round(factor)))
         return (found + 0.5) / scale - 0.5
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: restore it, as with `git checkout {path.parent}`") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _make_cropper(settings: dict[str, Any]) -> Aligner | Centerer:

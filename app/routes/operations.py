@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Response
 
-from app import problems
-from app.monitoring import MEDIA_TYPE
-from app.problems import BUSY, Problem
-from app.recognition import RecognitionService
-from app.settings import Settings
+from .. import problems
+from ..monitoring import MEDIA_TYPE
+from ..problems import BUSY, Problem
+from ..recognition import RecognitionService
+from ..settings import Settings
 
 STUCK_AFTER = 6
 """Multiple of the response timeout after which a running job makes the health check fail."""

@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 
-from app.problems import KINDS
+from ..problems import KINDS
 
 APP = Path(__file__).parents[1]
 STATIC, DOCUMENTATION = APP / "static", APP / "documentation"

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 
-from app import problems
-from app.access import access_rules
-from app.forms import FIELD
-from app.images import MEDIA_TYPES
-from app.problems import API_KEY, INTERNAL, INVALID_PARAMETER, KINDS, NO_FACE, RATE_LIMITED, SEVERAL_IMAGES, Problem
-from app.recognition import RecognitionService
-from app.schemas import (
+from facial_expression.emotions import EMOTIONS
+
+from .. import problems
+from ..access import access_rules
+from ..forms import FIELD
+from ..images import MEDIA_TYPES
+from ..problems import API_KEY, INTERNAL, INVALID_PARAMETER, KINDS, NO_FACE, RATE_LIMITED, SEVERAL_IMAGES, Problem
+from ..recognition import RecognitionService
+from ..schemas import (
     BatchResponse,
     DeprecatedRecognitionResponse,
     DeprecatedServerSettings,
@@ -22,8 +24,7 @@ from app.schemas import (
     RecognitionResponse,
     ServerSettings,
 )
-from app.settings import Settings
-from facial_expression.emotions import EMOTIONS
+from ..settings import Settings
 
 RECOGNITION_PATHS = ("/api/v1/recognize", "/api/v1/recognize-batch", "/api/recognize")
 

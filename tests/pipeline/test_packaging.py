@@ -16,7 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"train", "serve", "dev"}
+EXTRAS = {"train", "serve", "parquet", "plot", "dev"}
+INSIDE = {"app": "facial_expression/app", "models/serving": "facial_expression/model"}
 OWNERS = importlib.metadata.packages_distributions()
 
 
@@ -24,10 +25,9 @@ OWNERS = importlib.metadata.packages_distributions()
 def wheel(tmp_path_factory) -> zipfile.ZipFile:
     """The package's wheel, built from a copy, as building leaves files behind."""
     project = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(
-        ROOT / "facial_expression", project / "facial_expression", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    for name in ("pyproject.toml", "README.md", "LICENSE", "THIRD_PARTY.md"):
+    for folder in ("facial_expression", *INSIDE):
+        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "THIRD_PARTY.md"):
         shutil.copy(ROOT / name, project)
     build = "from setuptools import build_meta; build_meta.build_wheel('.')"
     result = subprocess.run([sys.executable, "-c", build], cwd=project, capture_output=True, text=True)
@@ -97,12 +97,22 @@ def pinned(file: str, python: str) -> dict[str, Requirement]:
     return applicable([line.partition(" --hash")[0] for line in pins(file)], **environment)
 
 
-def test_wheel_holds_every_file_of_the_package(wheel):
-    package = ROOT / "facial_expression"
-    files = {path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    assert {package / name for name in ("py.typed", "faces/mean_shape.csv", "recognizer.py")} <= files
+def test_wheel_holds_package_and_app_and_model(wheel):
+    expected = {}
+    for folder, place in {"facial_expression": "facial_expression", **INSIDE}.items():
+        files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+        expected |= {f"{place}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in files}
+    for name in ("Dockerfile", "README.md"):  # of the application: not for those who install it
+        del expected[f"facial_expression/app/{name}"]
+    assert "facial_expression/model/model.onnx" in expected
     held = {name for name in wheel.namelist() if not name.split("/")[0].endswith(".dist-info")}
-    assert held == {path.relative_to(ROOT).as_posix() for path in files}
+    assert held == expected.keys()
+    assert all(wheel.read(name) == content for name, content in expected.items())
+
+
+def test_wheel_installs_the_command(wheel):
+    (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    assert "facial-expression = facial_expression.cli.main:main" in wheel.read(entry_points).decode()
 
 
 def test_no_extra_repeats_a_core_requirement(declared):
@@ -136,7 +146,7 @@ def is_gpl(name: str) -> bool:
 @pytest.mark.parametrize(
     ("folders", "extras"),
     [
-        (["facial_expression", "stages"], ["train"]),
+        (["facial_expression", "stages"], ["train", "parquet", "plot"]),
         (["app"], ["serve"]),
         (["benchmarks", "tests", "tools"], EXTRAS),
     ],
@@ -149,13 +159,16 @@ def test_declares_every_library_it_imports(declared, folders, extras):
         assert not owners(module) or owners(module) & available, f"{file} imports {module}"
 
 
-def test_recognizer_imports_core_libraries_only(declared):
-    script = "import sys; import facial_expression.recognizer; print(*sys.modules, sep='\\n')"
+@pytest.mark.parametrize(
+    "module", ["facial_expression.recognizer", "facial_expression.cli.main", "facial_expression.cli.prediction"]
+)
+def test_core_modules_import_core_libraries_only(declared, module):
+    script = f"import sys; import {module}; print(*sys.modules, sep='\\n')"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     modules = result.stdout.split()
-    assert "onnxruntime" in modules
+    assert module in modules
     core = installed_with(declared[""].values())
     foreign = {name for name in modules if owners(name) and not owners(name) & core}
     assert foreign <= {"_distutils_hack"}  # which setuptools loads when Python starts

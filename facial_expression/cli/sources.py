@@ -1,0 +1,76 @@
+"""Which files to read: named ones, those in folders, those that match a pattern, and those of a list."""
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from facial_expression.errors import UserError
+
+IMAGES = {
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+}
+VIDEOS = {".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm", ".wmv"}
+LIST = "-"
+"""The argument that stands for a list of files on standard input."""
+
+
+def is_video(path: str) -> bool:
+    """Whether a file is taken for a video, which its suffix says."""
+    return Path(path).suffix.lower() in VIDEOS
+
+
+class Sources:
+    """The files to read, found anew in each iteration, so that millions of names need no memory.
+
+    Args:
+        arguments: files, folders, patterns such as ``photos/**/*.jpg``, and ``-``. Folders are searched with all
+            folders below them for files with a suffix of ``IMAGES`` or ``VIDEOS``; hidden ones are left out.
+        lines: the list for ``-``: one file per line.
+
+    Raises:
+        UserError: an argument names nothing, or a pattern matches nothing.
+    """
+
+    def __init__(self, arguments: Sequence[str], lines: Sequence[str] = ()):
+        self._arguments = list(dict.fromkeys(arguments))
+        self._lines = [line for line in (line.rstrip("\r\n") for line in lines) if line]
+        for argument in self._arguments:
+            if argument != LIST and not os.path.exists(argument):
+                _check_pattern(argument)
+
+    def __iter__(self) -> Iterator[str]:
+        for argument in self._arguments:
+            if argument == LIST:
+                yield from self._lines
+            elif os.path.isdir(argument):
+                yield from _walk(argument)
+            elif os.path.exists(argument):
+                yield argument
+            else:
+                yield from _match(argument)
+
+
+def _walk(folder: str) -> Iterator[str]:
+    """The images and videos in a folder and below it, in the order of their names."""
+    with os.scandir(folder) as entries:
+        found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+        elif Path(entry.name).suffix.lower() in IMAGES | VIDEOS and entry.is_file():
+            yield entry.path
+
+
+def _match(pattern: str) -> Iterator[str]:
+    for path in sorted(glob.iglob(pattern, recursive=True)):
+        if os.path.isfile(path):
+            yield path
+
+
+def _check_pattern(argument: str) -> None:
+    if not glob.has_magic(argument):
+        raise UserError(f"{argument}: there is no such file or folder")
+    if next(_match(argument), None) is None:
+        raise UserError(f"{argument}: no file matches this pattern")
