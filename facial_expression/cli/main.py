@@ -46,6 +46,8 @@ def command() -> None:
 @click.option("--min-score", type=float, metavar="SCORE", help="Leave out faces with a lower detector score.")
 @click.option("--largest", is_flag=True, help="Keep only the largest face of each picture.")
 @click.option("--every", type=click.IntRange(1), default=1, metavar="N", help="Take every Nth frame of a video.")
+@click.option("--annotate", metavar="FOLDER", help="Also write copies of the pictures and videos with their faces.")
+@click.option("--timeline", metavar="FOLDER", type=click.Path(path_type=Path), help="Also plot each video over time.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; by default, one per core.")
 @click.option("--overwrite", is_flag=True, help="Replace the output, and forget an interrupted command.")
 @_model_option
@@ -57,14 +59,17 @@ def predict(
     min_score: float | None,
     largest: bool,
     every: int,
+    annotate: str | None,
+    timeline: Path | None,
     workers: int | None,
     overwrite: bool,
     model: Path | None,
 ) -> None:
     """Write a table of the faces in images and videos, with their expressions.
 
-    PATHS are images, videos, folders, patterns in quotes, or - for a list of files on standard input. A face is a row;
-    so is a picture without one.
+    PATHS are images, videos, folders, patterns in quotes, camera:NUMBER until Ctrl-C, or - for a list of files on
+    standard input. A face is a row; so is a picture without one. In a video, a person keeps a number while the face
+    is seen.
 
     An interrupted command goes on where it ended when it is run again, and gives the same bytes. Files that cannot be
     read are reported and left out; the exit code is then 3.
@@ -75,7 +80,8 @@ def predict(
       facial-expression predict photos/ -o faces.csv
       facial-expression predict 'photos/**/*.jpg' --largest -o faces.parquet
       facial-expression predict crops/ --whole-picture -o faces.jsonl
-      facial-expression predict talk.mp4 --every 5 -o talk.csv
+      facial-expression predict talk.mp4 --every 5 --annotate shown --timeline plots -o talk.csv
+      facial-expression predict camera:0
       find . -name '*.png' | facial-expression predict - -o faces.csv
     """
     from facial_expression.cli.prediction import Request, predict
@@ -84,9 +90,9 @@ def predict(
 
     rows = _format(output, given_format)
     files = Sources(paths, sys.stdin.readlines() if LIST in paths else ())
-    options = Options(str(model or find_model()), whole_picture, min_score, largest)
+    options = Options(str(model or find_model()), whole_picture, min_score, largest, annotate)
     with _interruptible("The same command goes on where this one ended." if output else ""):
-        summary = predict(Request(files, options, output, rows, every, workers, overwrite), _say)
+        summary = predict(Request(files, options, output, rows, every, workers, overwrite, timeline), _say)
     if output:
         _say(f"{output}: {_count(summary.faces, 'face')} in {_count(summary.pictures, 'picture')}")
     if summary.unreadable:

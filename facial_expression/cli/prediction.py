@@ -6,20 +6,24 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from facial_expression.cli import tables
+from facial_expression.cli.annotation import AnnotatedVideo, draw_faces, place
 from facial_expression.cli.output import ResumableFile, Stream, Unreadable, open_resumable
 from facial_expression.cli.pictures import CHUNK, Chunk, Picture, read_chunks
 from facial_expression.cli.sources import Sources, is_video
 from facial_expression.cli.tables import COLUMNS, LineFormat, make_rows
 from facial_expression.cli.tracks import Tracks
-from facial_expression.cli.videos import count_frames
+from facial_expression.cli.videos import count_frames, frame_rate
 from facial_expression.cli.work import Faces, Options, recognize_in_order
 from facial_expression.cores import usable_cores
 from facial_expression.served_model import read_card
+
+if TYPE_CHECKING:  # it needs an extra
+    from facial_expression.cli.timeline import Timeline
 
 Output = Stream | ResumableFile
 
@@ -36,6 +40,7 @@ class Request:
         every: take the first of so many frames of a video.
         workers: number of processes; None for one per core.
         overwrite: replace the output, and forget what an interrupted command left.
+        timelines: folder for a plot of each video; None for no plots.
     """
 
     files: Sources
@@ -45,6 +50,7 @@ class Request:
     every: int = 1
     workers: int | None = None
     overwrite: bool = False
+    timelines: Path | None = None
 
 
 @dataclass
@@ -72,10 +78,12 @@ def predict(request: Request, report: Callable[[str], None]) -> Summary:
             report(f"going on after the first {output.done:,} files")
         pictures = _count_pictures(request.files, output.done, request.every)
         workers = min(request.workers or usable_cores(), max(1, -(-pictures // CHUNK)))
-        chunks = read_chunks(output.skip_done(request.files), request.every)
-        writer = _Writer(output, card["classes"], report)
+        chunks = read_chunks(output.skip_done(request.files), request.every, request.options.annotated is not None)
         shown = None if request.format != "text" else True  # rows in the terminal show the progress themselves
-        with tqdm(total=pictures, unit="picture", delay=2, disable=shown, leave=False) as progress:
+        with (
+            _Writer(request, output, card["classes"], report) as writer,
+            tqdm(total=pictures, unit="picture", delay=2, disable=shown, leave=False) as progress,
+        ):
             for chunk, results in recognize_in_order(request.options, chunks, workers):
                 writer.add(chunk, results)
                 progress.update(len(chunk.pictures))
@@ -83,12 +91,19 @@ def predict(request: Request, report: Callable[[str], None]) -> Summary:
 
 
 class _Writer:
-    """Writes the rows of pictures as their faces become known, in order."""
+    """Writes the rows of pictures as their faces become known, in order, and what else is made of videos."""
 
-    def __init__(self, output: Output, classes: Sequence[str], report: Callable[[str], None]):
-        self._output, self._classes, self._report = output, classes, report
-        self._tracks = Tracks()
+    def __init__(self, request: Request, output: Output, classes: Sequence[str], report: Callable[[str], None]):
+        self._request, self._output, self._classes, self._report = request, output, classes, report
+        self._video: _Video | None = None
         self.pictures = self.faces = 0
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._video:
+            self._video.discard()
 
     def add(self, chunk: Chunk, results: Sequence[Faces | str]) -> None:
         unreadable = [Unreadable(file, chunk.unreadable) for file in chunk.finished if chunk.unreadable]
@@ -97,8 +112,9 @@ class _Writer:
                 unreadable.append(Unreadable(picture.file, result))
             else:
                 self._write(picture, result)
-        if chunk.finished:
-            self._tracks = Tracks()
+        if chunk.finished and self._video:
+            self._video.finish()
+            self._video = None
         self._output.finish(chunk.finished, unreadable)
         for file, reason in unreadable:
             self._report(f"{file}: {reason}")
@@ -107,10 +123,51 @@ class _Writer:
         if picture.time is None:
             people = list(range(1, len(faces) + 1))
         else:
-            people = self._tracks.number([face.box for face in faces], picture.time)
+            self._video = self._video or _Video(picture.file, self._request, self._classes)
+            people = self._video.add(picture, picture.time, faces)
         self._output.write(make_rows(picture, faces, people, self._classes))
         self.pictures += 1
         self.faces += len(faces)
+
+
+class _Video:
+    """What belongs to one video: the numbers of its people, its annotated copy and its timeline."""
+
+    def __init__(self, file: str, request: Request, classes: Sequence[str]):
+        self._tracks = Tracks()
+        self._file, self._timelines = file, request.timelines
+        self._timeline = _make_timeline(classes) if request.timelines else None
+        self._copy = None
+        if request.options.annotated:
+            path = place(Path(request.options.annotated), file, ".webm")
+            self._copy = AnnotatedVideo(path, frame_rate(file) / request.every)
+
+    def add(self, picture: Picture, time: float, faces: Faces) -> list[int]:
+        """Add a frame; returns the numbers of its people."""
+        people = self._tracks.number([face.box for face in faces], time)
+        if self._timeline:
+            self._timeline.add(time, faces, people)
+        if self._copy and picture.colors is not None:
+            self._copy.add(draw_faces(picture.colors, faces, people))
+        return people
+
+    def finish(self) -> None:
+        """Write what is complete now."""
+        if self._copy:
+            self._copy.finish()
+        if self._timeline and self._timelines:
+            self._timeline.save(place(self._timelines, self._file, ".png"), self._file)
+
+    def discard(self) -> None:
+        """Remove what is incomplete."""
+        if self._copy:
+            self._copy.discard()
+
+
+def _make_timeline(classes: Sequence[str]) -> "Timeline":
+    from facial_expression.cli.timeline import Timeline
+
+    return Timeline(classes)
 
 
 @contextmanager
@@ -125,6 +182,7 @@ def _open_output(request: Request, card: dict[str, Any]) -> Iterator[Output]:
         "model": card["model"]["sha256"],
         "format": request.format,
         "every": request.every,
+        "timelines": request.timelines and str(request.timelines),
     }
     complete = Path.replace if request.format != "parquet" else _parquet_writer(columns)
     with open_resumable(request.output, lines, settings, request.overwrite, complete) as output:

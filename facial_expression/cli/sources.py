@@ -1,7 +1,8 @@
-"""Which files to read: named ones, those in folders, those that match a pattern, and those of a list."""
+"""Which files to read: named ones, those in folders, those that match a pattern, those of a list, and cameras."""
 
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,16 +18,23 @@ LIST = "-"
 
 
 def is_video(path: str) -> bool:
-    """Whether a file is taken for a video, which its suffix says."""
-    return Path(path).suffix.lower() in VIDEOS
+    """Whether a file is taken for a video, which its suffix says; a camera is one."""
+    return Path(path).suffix.lower() in VIDEOS or camera_number(path) is not None
+
+
+def camera_number(path: str) -> int | None:
+    """1 for ``camera:1``, 0 for ``camera``, and None for every other name and every file that exists."""
+    match = re.fullmatch(r"camera(?::(\d+))?", path)
+    return int(match[1] or 0) if match and not os.path.exists(path) else None
 
 
 class Sources:
     """The files to read, found anew in each iteration, so that millions of names need no memory.
 
     Args:
-        arguments: files, folders, patterns such as ``photos/**/*.jpg``, and ``-``. Folders are searched with all
-            folders below them for files with a suffix of ``IMAGES`` or ``VIDEOS``; hidden ones are left out.
+        arguments: files, folders, patterns such as ``photos/**/*.jpg``, ``camera:NUMBER``, and ``-``. Folders are
+            searched with all folders below them for files with a suffix of ``IMAGES`` or ``VIDEOS``; hidden ones are
+            left out.
         lines: the list for ``-``: one file per line.
 
     Raises:
@@ -37,7 +45,7 @@ class Sources:
         self._arguments = list(dict.fromkeys(arguments))
         self._lines = [line for line in (line.rstrip("\r\n") for line in lines) if line]
         for argument in self._arguments:
-            if argument != LIST and not os.path.exists(argument):
+            if not (argument == LIST or os.path.exists(argument) or camera_number(argument) is not None):
                 _check_pattern(argument)
 
     def __iter__(self) -> Iterator[str]:
@@ -46,7 +54,7 @@ class Sources:
                 yield from self._lines
             elif os.path.isdir(argument):
                 yield from _walk(argument)
-            elif os.path.exists(argument):
+            elif os.path.exists(argument) or camera_number(argument) is not None:
                 yield argument
             else:
                 yield from _match(argument)

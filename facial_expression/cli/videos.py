@@ -1,5 +1,8 @@
 """Frames of videos and cameras."""
 
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -7,7 +10,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from facial_expression.cli.sources import camera_number
 from facial_expression.errors import UserError
+
+_USUAL_RATE = 25.0
 
 
 class Frame(NamedTuple):
@@ -19,26 +25,29 @@ class Frame(NamedTuple):
 
 
 def read_frames(path: str, every: int = 1) -> Iterator[Frame]:
-    """The first of every so many frames of a video.
+    """The first of every so many frames of a video, or of a camera until Ctrl-C.
 
     Raises:
-        UserError: the file is not a video that OpenCV can read.
+        UserError: OpenCV cannot read it.
     """
-    with _open(path) as video:
-        number = 0
-        while video.grab():
+    with _open(path) as video, _stoppable(path) as stopped:
+        number, start = 0, time.monotonic()
+        while not stopped.is_set() and video.grab():
             if number % every == 0:
-                time = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                live = camera_number(path) is not None
+                seconds = time.monotonic() - start if live else video.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 readable, colors = video.retrieve()
                 if readable:
-                    yield Frame(number, time, cv2.cvtColor(colors, cv2.COLOR_BGR2RGB))
+                    yield Frame(number, seconds, cv2.cvtColor(colors, cv2.COLOR_BGR2RGB))
             number += 1
         if number == 0:
-            raise UserError("the video has no frame that can be read")
+            raise UserError("it has no frame that can be read")
 
 
 def count_frames(path: str, every: int = 1) -> int:
-    """About how many frames :func:`read_frames` gives, according to the file's header; 0 if it cannot be read."""
+    """About how many frames :func:`read_frames` gives, according to the file's header; 0 if nobody knows."""
+    if camera_number(path) is not None:
+        return 0
     try:
         with _open(path) as video:
             return -(-max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT))) // every)
@@ -47,17 +56,34 @@ def count_frames(path: str, every: int = 1) -> int:
 
 
 def frame_rate(path: str) -> float:
-    """Frames per second according to the file's header, or 25 if it does not say."""
+    """Frames per second according to the file's header; 25 for a camera, or if the header does not say."""
+    if camera_number(path) is not None:
+        return _USUAL_RATE
     with _open(path) as video:
-        return video.get(cv2.CAP_PROP_FPS) or 25.0
+        return video.get(cv2.CAP_PROP_FPS) or _USUAL_RATE
 
 
 @contextmanager
 def _open(path: str) -> Iterator[cv2.VideoCapture]:
-    video = cv2.VideoCapture(path)
+    camera = camera_number(path)
+    video = cv2.VideoCapture(path if camera is None else camera)
     try:
         if not video.isOpened():
-            raise UserError("OpenCV cannot read this video")
+            raise UserError("OpenCV cannot read it as a video" if camera is None else "there is no such camera")
         yield video
     finally:
         video.release()
+
+
+@contextmanager
+def _stoppable(path: str) -> Iterator[threading.Event]:
+    """While a camera is read, Ctrl-C sets the event, since that is the usual end."""
+    stopped = threading.Event()
+    if camera_number(path) is None:
+        yield stopped
+        return
+    previous = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    try:
+        yield stopped
+    finally:
+        signal.signal(signal.SIGINT, previous)

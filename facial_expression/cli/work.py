@@ -11,13 +11,15 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from pathlib import Path
 
 import cv2
 import numpy as np
 
+from facial_expression.cli.annotation import draw_faces, place, save_picture
 from facial_expression.cli.pictures import Chunk, Picture
 from facial_expression.errors import UserError
-from facial_expression.images import MAX_PIXELS, ImageError, read_picture
+from facial_expression.images import ALL_FORMATS, MAX_PIXELS, ImageError, decode_color, read_picture
 from facial_expression.recognizer import Recognition, Recognizer
 
 Faces = list[Recognition]
@@ -34,12 +36,14 @@ class Options:
         whole_picture: take every picture as one face.
         min_score: leave out faces with a lower detector score; None for the recognizer's default.
         largest: keep only the largest face of a picture.
+        annotated: folder for copies of the photos with their faces; None for no copies.
     """
 
     model: str
     whole_picture: bool = False
     min_score: float | None = None
     largest: bool = False
+    annotated: str | None = None
 
 
 def recognize_chunk(options: Options, pictures: Sequence[Picture]) -> Results:
@@ -59,11 +63,13 @@ def recognize_chunk(options: Options, pictures: Sequence[Picture]) -> Results:
                 scales.append(scale)
                 yield gray
 
-    many = _load(options.model).recognize_many(
-        readable(), whole_picture=options.whole_picture, min_score=options.min_score
-    )
-    found = iter([_finish(faces, scale, options) for faces, scale in zip(many, scales, strict=True)])
-    return [unreadable[number] if number in unreadable else next(found) for number in range(len(pictures))]
+    recognizer = _load(options.model)
+    many = recognizer.recognize_many(readable(), whole_picture=options.whole_picture, min_score=options.min_score)
+    found = iter(zip(many, scales, strict=True))
+    return [
+        unreadable[number] if number in unreadable else _finish(picture, *next(found), options)
+        for number, picture in enumerate(pictures)
+    ]
 
 
 def _read(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
@@ -74,9 +80,13 @@ def _read(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
     return decoded.gray, decoded.scale
 
 
-def _finish(faces: Faces, scale: np.ndarray, options: Options) -> Faces:
+def _finish(picture: Picture, faces: Faces, scale: np.ndarray, options: Options) -> Faces:
+    """The faces that are wanted, with boxes in pixels of the picture; draws them if that is wanted."""
     if options.largest and faces:
         faces = [max(faces, key=lambda face: face.box[2] * face.box[3])]
+    if options.annotated and picture.gray is None:
+        colors = decode_color(Path(picture.file).read_bytes(), MAX_PIXELS, ALL_FORMATS)
+        save_picture(place(Path(options.annotated), picture.file, ".jpg"), draw_faces(colors, faces))
     if (scale == 1).all():
         return faces
     return [replace(face, box=tuple((np.array(face.box) * np.tile(scale, 2)).tolist())) for face in faces]
