@@ -115,6 +115,24 @@ def test_wheel_installs_the_command(wheel):
     assert "facial-expression = facial_expression.cli.main:main" in wheel.read(entry_points).decode()
 
 
+def test_wheel_works_away_from_the_clone(wheel, tmp_path):
+    """It finds its model, and the application its files."""
+    wheel.extractall(tmp_path / "site")
+    script = """
+from starlette.testclient import TestClient
+from facial_expression.app.main import create_app
+from facial_expression.app.settings import Settings
+from facial_expression.served_model import find_model
+with TestClient(create_app(Settings(model=find_model()))) as client:
+    for path in ("/", "/docs", "/static/scripts/page.js", "/api/v1/model"):
+        print(client.get(path).status_code)
+"""
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert result.stdout.split() == ["200"] * 4, result.stderr
+
+
 def test_no_extra_repeats_a_core_requirement(declared):
     for group in declared.values():
         assert group
