@@ -38,13 +38,12 @@ from benchmarks.fer_runner import run_fer
 from benchmarks.photos import list_photos
 from facial_expression.cli.prediction import Request, predict
 from facial_expression.cli.sources import Sources
-from facial_expression.cli.work import Options, recognize_chunk
+from facial_expression.cli.work import Options, model_sha256, recognize_chunk
 from facial_expression.cores import usable_cores
 from facial_expression.data.synthetic import draw_face
 from facial_expression.emotions import NAMES
 from facial_expression.faces.detection import FaceDetector
 from facial_expression.recognizer import Recognizer
-from facial_expression.served_model import find_model
 
 WIDTH, HEIGHT = 640, 480
 PARTS = {
@@ -131,8 +130,9 @@ def measure_fer(python: Path, detector: str, photos: list[Path]) -> dict[str, fl
 def time_parts(folder: Path) -> dict[str, float]:
     """CPU seconds of the parts of a prediction in this process, and of all of it; for a process of its own."""
     seconds = dict.fromkeys(("all", *PARTS), 0.0)
-    request = Request(Sources([str(folder)]), Options(str(find_model())), folder / "parts.csv", "csv", workers=1)
-    recognize_chunk(request.options, [])  # loads the models
+    options = Options(None, model_sha256(None))
+    request = Request(Sources([str(folder)]), options, folder / "parts.csv", "csv", workers=1)
+    recognize_chunk(options, [])  # loads the models
     with ExitStack() as patches:
         for part, (owner, name) in PARTS.items():
             patches.enter_context(mock.patch.object(owner, name, _timed(getattr(owner, name), part, seconds)))

@@ -16,8 +16,6 @@ from click.shell_completion import get_completion_class
 from facial_expression.errors import UserError
 from facial_expression.served_model import find_model
 
-os.environ.setdefault("OPENCV_IPP", "avx2")  # OpenCV enlarges alike on every processor, as in training
-
 COMMAND = "facial-expression"
 UNREADABLE = 3
 """Exit code if some files could not be read."""
@@ -49,6 +47,7 @@ def command() -> None:
 @click.option("--annotate", metavar="FOLDER", help="Also write copies of the pictures and videos with their faces.")
 @click.option("--timeline", metavar="FOLDER", type=click.Path(path_type=Path), help="Also plot each video over time.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; by default, one per core.")
+@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do the work: tcp://host:8786.")
 @click.option("--overwrite", is_flag=True, help="Replace the output, and forget an interrupted command.")
 @_model_option
 def predict(
@@ -62,6 +61,7 @@ def predict(
     annotate: str | None,
     timeline: Path | None,
     workers: int | None,
+    scheduler: str | None,
     overwrite: bool,
     model: Path | None,
 ) -> None:
@@ -86,13 +86,16 @@ def predict(
     """
     from facial_expression.cli.prediction import Request, predict
     from facial_expression.cli.sources import LIST, Sources
-    from facial_expression.cli.work import Options
+    from facial_expression.cli.work import Options, model_sha256
 
+    if scheduler and workers:
+        raise UserError("--workers are processes of this machine, --scheduler has workers of its own: choose one")
     rows = _format(output, given_format)
     files = Sources(paths, sys.stdin.readlines() if LIST in paths else ())
-    options = Options(str(model or find_model()), whole_picture, min_score, largest, annotate)
+    options = Options(str(model) if model else None, model_sha256(model), whole_picture, min_score, largest, annotate)
+    request = Request(files, options, output, rows, every, workers, scheduler, overwrite, timeline)
     with _interruptible("The same command goes on where this one ended." if output else ""):
-        summary = predict(Request(files, options, output, rows, every, workers, overwrite, timeline), _say)
+        summary = predict(request, _say)
     if output:
         _say(f"{output}: {_count(summary.faces, 'face')} in {_count(summary.pictures, 'picture')}")
     if summary.unreadable:

@@ -17,7 +17,7 @@ from zc.lockfile import LockError, LockFile
 
 from facial_expression.cli.tables import LineFormat, Row
 from facial_expression.errors import UserError
-from facial_expression.files import remove
+from facial_expression.files import name_in_errors, remove
 
 _START_ANEW = "add --overwrite to start anew"
 
@@ -159,7 +159,7 @@ def open_resumable(
     with _locked(lock):
         if overwrite:
             remove(journal)
-        with ExitStack() as files:
+        with name_in_errors(path), ExitStack() as files:
             table, notes = (files.enter_context(_open(name)) for name in (partial, journal))
             yield ResumableFile(table, notes, lines, settings)
         complete(partial, path)

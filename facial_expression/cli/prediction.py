@@ -12,15 +12,16 @@ from tqdm import tqdm
 
 from facial_expression.cli import tables
 from facial_expression.cli.annotation import AnnotatedVideo, draw_faces, place
+from facial_expression.cli.execution import recognize_here, recognize_in_processes, recognize_on_cluster
 from facial_expression.cli.output import ResumableFile, Stream, Unreadable, open_resumable
 from facial_expression.cli.pictures import CHUNK, Chunk, Picture, read_chunks
 from facial_expression.cli.sources import Sources, is_video
 from facial_expression.cli.tables import COLUMNS, LineFormat, make_rows
 from facial_expression.cli.tracks import Tracks
 from facial_expression.cli.videos import count_frames, frame_rate
-from facial_expression.cli.work import Faces, Options, recognize_in_order
+from facial_expression.cli.work import Faces, Options, Results
 from facial_expression.cores import usable_cores
-from facial_expression.served_model import read_card
+from facial_expression.served_model import find_model, read_card
 
 if TYPE_CHECKING:  # it needs an extra
     from facial_expression.cli.timeline import Timeline
@@ -39,6 +40,7 @@ class Request:
         format: csv, jsonl, parquet or text.
         every: take the first of so many frames of a video.
         workers: number of processes; None for one per core.
+        scheduler: address of a Dask scheduler whose workers do the work; None for this machine.
         overwrite: replace the output, and forget what an interrupted command left.
         timelines: folder for a plot of each video; None for no plots.
     """
@@ -49,6 +51,7 @@ class Request:
     format: str
     every: int = 1
     workers: int | None = None
+    scheduler: str | None = None
     overwrite: bool = False
     timelines: Path | None = None
 
@@ -72,22 +75,31 @@ def predict(request: Request, report: Callable[[str], None]) -> Summary:
     Raises:
         UserError: the output exists, an option does not fit, or the model cannot be loaded.
     """
-    card = read_card(request.options.model)
+    card = read_card(request.options.model or find_model())
     with _open_output(request, card) as output:
         if output.done:
             report(f"going on after the first {output.done:,} files")
         pictures = _count_pictures(request.files, output.done, request.every)
-        workers = min(request.workers or usable_cores(), max(1, -(-pictures // CHUNK)))
         chunks = read_chunks(output.skip_done(request.files), request.every, request.options.annotated is not None)
         shown = None if request.format != "text" else True  # rows in the terminal show the progress themselves
         with (
             _Writer(request, output, card["classes"], report) as writer,
             tqdm(total=pictures, unit="picture", delay=2, disable=shown, leave=False) as progress,
         ):
-            for chunk, results in recognize_in_order(request.options, chunks, workers):
+            for chunk, results in _recognize(request, chunks, pictures):
                 writer.add(chunk, results)
                 progress.update(len(chunk.pictures))
     return Summary(writer.pictures, writer.faces, tuple(output.unreadable))
+
+
+def _recognize(request: Request, chunks: Iterator[Chunk], pictures: int) -> Iterator[tuple[Chunk, Results]]:
+    """Each chunk with the faces of its pictures, in order; the same wherever the work is done."""
+    if request.scheduler:
+        return recognize_on_cluster(request.options, chunks, request.scheduler)
+    workers = min(request.workers or usable_cores(), -(-pictures // CHUNK))
+    if workers > 1:
+        return recognize_in_processes(request.options, chunks, workers)
+    return recognize_here(request.options, chunks)
 
 
 class _Writer:
@@ -179,7 +191,7 @@ def _open_output(request: Request, card: dict[str, Any]) -> Iterator[Output]:
         yield Stream(sys.stdout.buffer, lines)
         return
     settings = asdict(request.options) | {
-        "model": card["model"]["sha256"],
+        "model": None,  # the same file may lie elsewhere
         "format": request.format,
         "every": request.every,
         "timelines": request.timelines and str(request.timelines),

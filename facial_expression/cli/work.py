@@ -1,26 +1,21 @@
-"""What a process does with a chunk of pictures, and the processes that do it."""
+"""What a process does with a chunk of pictures."""
 
-import multiprocessing
-import os
-import signal
-import threading
+import platform
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from facial_expression.cli.annotation import draw_faces, place, save_picture
-from facial_expression.cli.pictures import Chunk, Picture
+from facial_expression.cli.pictures import Picture
 from facial_expression.errors import UserError
 from facial_expression.images import ALL_FORMATS, MAX_PIXELS, ImageError, decode_color, read_picture
 from facial_expression.recognizer import Recognition, Recognizer
+from facial_expression.served_model import find_model, read_card, wrong_card
 
 Faces = list[Recognition]
 Results = list[Faces | str]
@@ -32,18 +27,34 @@ class Options:
     """How to recognize.
 
     Attributes:
-        model: directory with ``card.json``.
+        model: directory with ``card.json``; None for the served model, wherever the process finds it.
+        model_sha256: of the ONNX file, which must be the same in all processes.
         whole_picture: take every picture as one face.
         min_score: leave out faces with a lower detector score; None for the recognizer's default.
         largest: keep only the largest face of a picture.
         annotated: folder for copies of the photos with their faces; None for no copies.
     """
 
-    model: str
+    model: str | None
+    model_sha256: str
     whole_picture: bool = False
     min_score: float | None = None
     largest: bool = False
     annotated: str | None = None
+
+
+def model_sha256(model: str | Path | None) -> str:
+    """What ``Options`` need of a model.
+
+    Raises:
+        UserError: there is no model, or its card is not one for this version.
+    """
+    directory = model or find_model()
+    card = read_card(directory)
+    try:
+        return card["model"]["sha256"]
+    except (KeyError, TypeError) as error:
+        raise wrong_card(directory, error) from error
 
 
 def recognize_chunk(options: Options, pictures: Sequence[Picture]) -> Results:
@@ -63,7 +74,7 @@ def recognize_chunk(options: Options, pictures: Sequence[Picture]) -> Results:
                 scales.append(scale)
                 yield gray
 
-    recognizer = _load(options.model)
+    recognizer = _load(options.model, options.model_sha256)
     many = recognizer.recognize_many(readable(), whole_picture=options.whole_picture, min_score=options.min_score)
     found = iter(zip(many, scales, strict=True))
     return [
@@ -93,65 +104,10 @@ def _finish(picture: Picture, faces: Faces, scale: np.ndarray, options: Options)
 
 
 @lru_cache(maxsize=1)
-def _load(model: str) -> Recognizer:
+def _load(model: str | None, sha256: str) -> Recognizer:
     cv2.setNumThreads(1)  # each process uses one core
     warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which changes nothing
-    return Recognizer.load(model)
-
-
-def recognize_in_order(options: Options, chunks: Iterable[Chunk], workers: int) -> Iterator[tuple[Chunk, Results]]:
-    """Each chunk with the faces of its pictures.
-
-    Args:
-        options: how to recognize.
-        chunks: read only a little ahead of what is yielded, so that memory stays bounded.
-        workers: number of processes; with 1, this process does the work. The results are the same for any number.
-
-    Raises:
-        UserError: a process was killed, or the model cannot be loaded.
-    """
-    if workers == 1:
-        for chunk in chunks:
-            yield chunk, recognize_chunk(options, chunk.pictures)
-        return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    try:
-        for chunk, future in _ahead(partial(_submit, pool, options), chunks, workers + 2):
-            yield chunk, future.result()
-    except BrokenProcessPool:
-        raise UserError(
-            "a worker process was killed, perhaps because memory ran out. Run the same command again to go on where it "
-            "ended, with a smaller number of --workers"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _submit(pool: ProcessPoolExecutor, options: Options, chunk: Chunk) -> "Future[Results]":
-    pictures = [picture._replace(colors=None) for picture in chunk.pictures]  # which need not travel
-    return pool.submit(recognize_chunk, options, pictures)
-
-
-def _ahead(
-    submit: Callable[[Chunk], "Future[Results]"], chunks: Iterable[Chunk], most: int
-) -> Iterator[tuple[Chunk, "Future[Results]"]]:
-    """Submit up to ``most`` chunks before the first of them is needed; yield them in order."""
-    pending: deque[tuple[Chunk, Future[Results]]] = deque()
-    for chunk in chunks:
-        pending.append((chunk, submit(chunk)))
-        if len(pending) == most:
-            yield pending.popleft()
-    yield from pending
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the process that started this one, and end when that is gone, however it ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    recognizer = Recognizer.load(model)
+    if recognizer.card["model"]["sha256"] != sha256:
+        raise UserError(f"a worker on {platform.node()} has another model: install the same version everywhere")
+    return recognizer

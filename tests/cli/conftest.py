@@ -1,5 +1,6 @@
 """A tiny served model, a folder of photos, and the command as users call it."""
 
+import socket
 import subprocess
 import sys
 
@@ -37,8 +38,9 @@ def photos(tmp_path_factory):
 def predict(model_directory):
     """Runs ``predict`` in this process and requires its exit code; returns its output."""
 
-    def run(*words, exit_code=0, **options):
-        command_line = ["predict", *map(str, words), "--model", str(model_directory), "--workers", "1"]
+    def run(*words, exit_code=0, workers=1, **options):
+        command_line = ["predict", *map(str, words), "--model", str(model_directory)]
+        command_line += ["--workers", str(workers)] if workers else []
         result = CliRunner().invoke(command, command_line, catch_exceptions=False, **options)
         assert result.exit_code == exit_code, result.output
         return result
@@ -64,3 +66,10 @@ def start(model_directory):
     for process in processes:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,7 +1,6 @@
 """The subcommands besides ``predict``."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -76,13 +75,6 @@ def test_serve_starts_the_application(start, tmp_path, free_port):
             assert process.poll() is None, process.stderr.read()
             assert time.monotonic() < end
             time.sleep(0.2)
-
-
-@pytest.fixture
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_serve_says_which_extra_is_missing(monkeypatch):
