@@ -1,4 +1,6 @@
-"""Which files to read: named ones, those in folders, those that match a pattern, those of a list, and cameras."""
+"""Which files to read: named ones, those in folders, those that match a pattern, those of a list, cameras, and
+addresses of files elsewhere.
+"""
 
 import glob
 import os
@@ -6,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from facial_expression.cli.remote import connect, is_remote, list_remote
 from facial_expression.errors import UserError
 
 IMAGES = {
@@ -32,9 +35,9 @@ class Sources:
     """The files to read, found anew in each iteration, so that millions of names need no memory.
 
     Args:
-        arguments: files, folders, patterns such as ``photos/**/*.jpg``, ``camera:NUMBER``, and ``-``. Folders are
-            searched with all folders below them for files with a suffix of ``IMAGES`` or ``VIDEOS``; hidden ones are
-            left out.
+        arguments: files, folders, patterns such as ``photos/**/*.jpg``, addresses such as ``s3://bucket/photos``,
+            ``camera:NUMBER``, and ``-``. Folders are searched with all folders below them for files with a suffix of
+            ``IMAGES`` or ``VIDEOS``; hidden ones are left out.
         lines: the list for ``-``: one file per line.
 
     Raises:
@@ -45,13 +48,17 @@ class Sources:
         self._arguments = list(dict.fromkeys(arguments))
         self._lines = [line for line in (line.rstrip("\r\n") for line in lines) if line]
         for argument in self._arguments:
-            if not (argument == LIST or os.path.exists(argument) or camera_number(argument) is not None):
+            if is_remote(argument):
+                connect(argument)
+            elif argument != LIST and camera_number(argument) is None and not os.path.exists(argument):
                 _check_pattern(argument)
 
     def __iter__(self) -> Iterator[str]:
         for argument in self._arguments:
             if argument == LIST:
                 yield from self._lines
+            elif is_remote(argument):
+                yield from (file for file in list_remote(argument) if file == argument or _is_picture(file))
             elif os.path.isdir(argument):
                 yield from _walk(argument)
             elif os.path.exists(argument) or camera_number(argument) is not None:
@@ -67,8 +74,12 @@ def _walk(folder: str) -> Iterator[str]:
     for entry in found:
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(entry.path)
-        elif Path(entry.name).suffix.lower() in IMAGES | VIDEOS and entry.is_file():
+        elif _is_picture(entry.name) and entry.is_file():
             yield entry.path
+
+
+def _is_picture(name: str) -> bool:
+    return Path(name).suffix.lower() in IMAGES | VIDEOS
 
 
 def _match(pattern: str) -> Iterator[str]:

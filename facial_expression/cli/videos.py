@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from facial_expression.cli.remote import is_remote
 from facial_expression.cli.sources import camera_number
 from facial_expression.errors import UserError
 
@@ -65,6 +66,8 @@ def frame_rate(path: str) -> float:
 
 @contextmanager
 def _open(path: str) -> Iterator[cv2.VideoCapture]:
+    if is_remote(path):
+        raise UserError("videos are read from this machine alone: copy it here first")
     camera = camera_number(path)
     video = cv2.VideoCapture(path if camera is None else camera)
     try:

@@ -12,8 +12,9 @@ import numpy as np
 
 from facial_expression.cli.annotation import draw_faces, place, save_picture
 from facial_expression.cli.pictures import Picture
+from facial_expression.cli.remote import is_remote, read_remote
 from facial_expression.errors import UserError
-from facial_expression.images import ALL_FORMATS, MAX_PIXELS, ImageError, decode_color, read_picture
+from facial_expression.images import ALL_FORMATS, MAX_PIXELS, ImageError, decode_color, decode_picture
 from facial_expression.recognizer import Recognition, Recognizer
 from facial_expression.served_model import find_model, read_card, wrong_card
 
@@ -87,8 +88,12 @@ def _read(picture: Picture) -> tuple[np.ndarray, np.ndarray]:
     """Gray levels, and pixels of the picture per pixel of these."""
     if picture.gray is not None:
         return picture.gray, np.ones(2)
-    decoded = read_picture(picture.file, MAX_PIXELS)
+    decoded = decode_picture(_read_file(picture.file), MAX_PIXELS, ALL_FORMATS)
     return decoded.gray, decoded.scale
+
+
+def _read_file(file: str) -> bytes:
+    return read_remote(file) if is_remote(file) else Path(file).read_bytes()
 
 
 def _finish(picture: Picture, faces: Faces, scale: np.ndarray, options: Options) -> Faces:
@@ -96,7 +101,7 @@ def _finish(picture: Picture, faces: Faces, scale: np.ndarray, options: Options)
     if options.largest and faces:
         faces = [max(faces, key=lambda face: face.box[2] * face.box[3])]
     if options.annotated and picture.gray is None:
-        colors = decode_color(Path(picture.file).read_bytes(), MAX_PIXELS, ALL_FORMATS)
+        colors = decode_color(_read_file(picture.file), MAX_PIXELS, ALL_FORMATS)
         save_picture(place(Path(options.annotated), picture.file, ".jpg"), draw_faces(colors, faces))
     if (scale == 1).all():
         return faces

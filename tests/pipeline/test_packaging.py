@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-EXTRAS = {"train", "serve", "parquet", "plot", "dev"}
+EXTRAS = {"train", "serve", "parquet", "plot", "distributed", "remote", "dev"}
 INSIDE = {"app": "facial_expression/app", "models/serving": "facial_expression/model"}
 OWNERS = importlib.metadata.packages_distributions()
 
@@ -164,7 +164,7 @@ def is_gpl(name: str) -> bool:
 @pytest.mark.parametrize(
     ("folders", "extras"),
     [
-        (["facial_expression", "stages"], ["train", "parquet", "plot"]),
+        (["facial_expression", "stages"], ["train", "parquet", "plot", "distributed", "remote"]),
         (["app"], ["serve"]),
         (["benchmarks", "tests", "tools"], EXTRAS),
     ],
