@@ -68,8 +68,8 @@ def predict(
     """Write a table of the faces in images and videos, with their expressions.
 
     PATHS are images, videos, folders, patterns in quotes, addresses such as s3://bucket/photos, camera:NUMBER until
-    Ctrl-C, or - for a list of files on standard input. A face is a row; so is a picture without one. In a video, a person keeps a number while the face
-    is seen.
+    Ctrl-C, or - for a list of files on standard input. A face is a row; so is a picture without one. In a video, a
+    person keeps a number while the face is seen.
 
     An interrupted command goes on where it ended when it is run again, and gives the same bytes. Files that cannot be
     read are reported and left out; the exit code is then 3.

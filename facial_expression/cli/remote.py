@@ -1,4 +1,7 @@
-"""Files that lie elsewhere: in S3, behind HTTP, and wherever else fsspec reaches; needs the extra ``remote``."""
+"""Files that lie elsewhere: behind HTTP, in S3, and wherever else fsspec reaches.
+
+Needs the extra ``remote``, and for most storages a package of their own, such as s3fs.
+"""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -47,7 +50,7 @@ def read_remote(address: str) -> bytes:
 
     Raises:
         OSError: it cannot be read.
-        UserError: the extra is missing, or no storage has such addresses.
+        UserError: a package is missing, or no storage has such addresses.
     """
     system, path = connect(address)
     try:
@@ -62,14 +65,16 @@ def connect(address: str) -> "tuple[AbstractFileSystem, str]":
     """The storage of an address, and its path there.
 
     Raises:
-        UserError: the extra is missing, or no storage has such addresses.
+        UserError: a package is missing, or no storage has such addresses.
     """
     try:
         from fsspec.core import url_to_fs
-
+    except ModuleNotFoundError:
+        raise UserError(f"{address}: addresses need fsspec: pip install 'facial-expression[remote]'") from None
+    try:
         return url_to_fs(address)
-    except (ImportError, ValueError) as error:
-        raise UserError(f"{address}: {error}: pip install 'facial-expression[remote]'") from None
+    except (ImportError, ValueError) as error:  # which say what is missing
+        raise UserError(f"{address}: {error}") from None
 
 
 def _explain(error: Any) -> str:

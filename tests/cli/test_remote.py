@@ -1,6 +1,7 @@
 """Pictures behind HTTP and in storages that fsspec knows."""
 
 import csv
+import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -73,8 +74,9 @@ def test_video_that_lies_elsewhere_is_reported(predict, address):
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("nowhere://bucket/a.jpg", r"pip install 'facial-expression\[remote\]'"), ("http://127.0.0.1:1/", "127.0.0.1:1")],
+    [("nowhere://bucket/a.jpg", "nowhere"), ("s3://bucket/a.jpg", "s3fs"), ("http://127.0.0.1:1/", "127.0.0.1:1")],
 )
-def test_storage_that_cannot_be_reached_is_one_line(address, message):
+def test_storage_that_cannot_be_reached_is_one_line(address, message, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(UserError, match=message):
         list(Sources([address]))
