@@ -6,7 +6,7 @@ Run from the repository root, with nothing else running::
     python -m benchmarks.predict --photos 100
 
 The photos, JPEG files of 640x480, are made of those in the folder ``FACIAL_EXPRESSION_PHOTOS``, each in many positions
-and sizes, or else of synthetic faces. Photos per second are wall time, for ``predict`` with its start, for ``fer``
+and sizes, or else of the web app's drawn samples. Photos per second are wall time, for ``predict`` with its start, for ``fer``
 without; ``fer`` is called photo by photo and may use all cores. CPU time depends less on what else runs.
 
 The last line is what ``predict`` adds, once it has started, to detection, landmarks and network: reading and decoding
@@ -40,11 +40,10 @@ from facial_expression.cli.prediction import Request, predict
 from facial_expression.cli.sources import Sources
 from facial_expression.cli.work import Options, model_sha256, recognize_chunk
 from facial_expression.cores import usable_cores
-from facial_expression.data.synthetic import draw_face
-from facial_expression.emotions import NAMES
 from facial_expression.faces.detection import FaceDetector
 from facial_expression.recognizer import Recognizer
 
+SAMPLES = "app/static/samples"
 WIDTH, HEIGHT = 640, 480
 PARTS = {
     "detection": (FaceDetector, "find"),
@@ -93,18 +92,10 @@ def write_photos(folder: Path, count: int) -> list[Path]:
 
 
 def _load_originals() -> Iterator[np.ndarray]:
-    folder = os.environ.get("FACIAL_EXPRESSION_PHOTOS")
-    if folder:
-        for path in list_photos(Path(folder)):
-            original = cv2.imread(str(path))
-            scale = min(1.0, 2 * WIDTH / max(original.shape))
-            yield cv2.resize(original, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return
-    for number in range(20):
-        face = draw_face(NAMES[number % len(NAMES)], np.random.default_rng(number))
-        large = cv2.resize(face, (HEIGHT // 2, HEIGHT // 2), interpolation=cv2.INTER_CUBIC)
-        border = [HEIGHT // 4, HEIGHT // 4, (WIDTH - HEIGHT // 2) // 2, (WIDTH - HEIGHT // 2) // 2]
-        yield cv2.cvtColor(cv2.copyMakeBorder(large, *border, cv2.BORDER_REPLICATE), cv2.COLOR_GRAY2BGR)
+    for path in list_photos(Path(os.environ.get("FACIAL_EXPRESSION_PHOTOS") or SAMPLES)):
+        original = cv2.imread(str(path))
+        scale = min(1.0, 2 * WIDTH / max(original.shape))
+        yield cv2.resize(original, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
 def measure(folder: Path, workers: int) -> dict[str, float]:
