@@ -6,8 +6,8 @@ Run from the repository root, with nothing else running::
     python -m benchmarks.predict --photos 100
 
 The photos, JPEG files of 640x480, are made of those in the folder ``FACIAL_EXPRESSION_PHOTOS``, each in many positions
-and sizes, or else of the web app's drawn samples. Photos per second are wall time, for ``predict`` with its start, for ``fer``
-without; ``fer`` is called photo by photo and may use all cores. CPU time depends less on what else runs.
+and sizes, or else of the web app's drawn samples. Photos per second are wall time, for ``predict`` with its start, for
+``fer`` without; ``fer`` is called photo by photo and may use all cores. CPU time depends less on what else runs.
 
 The last line is what ``predict`` adds, once it has started, to detection, landmarks and network: reading and decoding
 files, cropping faces and writing rows.
