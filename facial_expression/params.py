@@ -10,11 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from ruamel.yaml import YAML, YAMLError
 
 from facial_expression import networks
-from facial_expression.emotions import NAMES, in_order
 from facial_expression.errors import UserError
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -25,10 +33,12 @@ _FORMS = {
     r"^[\w.-]+/[\w.-]+$": "of the form owner/name",
     r"^[0-9a-f]{32}$": "32 lower-case hexadecimal digits",
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters, digits and single hyphens",
+    r"^[^\W\d_]([\w -]{0,38}\w)?$": "at most 40 letters, digits, blanks and hyphens, a letter first",
 }
-_OWNER_AND_NAME, _MD5, _NAME = _FORMS
+_OWNER_AND_NAME, _MD5, _NAME, _CLASS = _FORMS
 Name = Annotated[str, Field(pattern=_NAME)]
 """Of a run, a recipe or a report: part of file names and of DVC's stage names."""
+ClassName = Annotated[str, Field(pattern=_CLASS)]
 
 
 class ParamsError(UserError):
@@ -55,13 +65,45 @@ class Runtime(Block):
     workers: Annotated[int, Field(ge=-1, le=1024), AfterValidator(_is_process_count)]
 
 
+def _are_distinct(names: list[str]) -> list[str]:
+    for number, name in enumerate(names):
+        if name.casefold() in (other.casefold() for other in names[:number]):
+            raise ValueError(f"{name!r} stands twice")
+    return names
+
+
+Classes = Annotated[list[ClassName], Field(min_length=2, max_length=100), AfterValidator(_are_distinct)]
+
+
 class Download(Block):
-    dataset: Literal["fer2013", "synthetic"]
+    dataset: Literal["fer2013", "folder", "synthetic"]
     archive: str | None
+    folder: str | None
     kaggle_handle: Annotated[str, Field(pattern=_OWNER_AND_NAME)]
     md5: Annotated[str, Field(pattern=_MD5)]
     synthetic_faces: Annotated[int, Field(ge=50, le=1_000_000)]
     synthetic_seed: Seed
+
+
+def _with_text_keys(labels: Any) -> Any:
+    return {str(label): name for label, name in labels.items()} if isinstance(labels, dict) else labels
+
+
+class Decode(Block):
+    size: Annotated[int, Field(ge=24, le=224)]
+    codes: Literal["fer2013", "raf-db", "affectnet", "classes"]
+    labels: Annotated[dict[str, ClassName | None], BeforeValidator(_with_text_keys)]
+    faces: Literal["detect", "whole"]
+    missing: Literal["drop", "whole"]
+    validation_share: Annotated[float, Field(gt=0, lt=1)]
+    test_share: Annotated[float, Field(gt=0, lt=1)]
+    seed: Seed
+
+    @model_validator(mode="after")
+    def _leaves_a_training_part(self) -> "Decode":
+        if self.validation_share + self.test_share >= 1:
+            raise ValueError("validation_share and test_share together must stay below 1: the rest is for training")
+        return self
 
 
 class Pass(Block):
@@ -80,17 +122,8 @@ class Align(Block):
     missing: Literal["center", "drop"]
 
 
-def _leaves_two_classes(names: list[str]) -> list[str]:
-    if len(set(names)) > len(NAMES) - 2:
-        raise ValueError("must leave at least two classes")
-    return list(in_order(names))
-
-
-Drop = Annotated[list[Literal[NAMES]], AfterValidator(_leaves_two_classes)]  # type: ignore[valid-type]
-
-
 class FilterClasses(Block):
-    drop: Drop
+    drop: list[str]
     training_share: Annotated[float, Field(gt=0, lt=1)]
     validation_share: Annotated[float, Field(gt=0, lt=1)]
     seed: Seed
@@ -246,7 +279,7 @@ class PredictionByProtocol(Block):
 
 class Evaluation(Block):
     protocol: Literal["study", "official"]
-    drop: Drop
+    drop: list[str]
     temperature: bool
     ensemble_last: PositiveInt
     ensemble_weights: Literal["fitted", "equal"]
@@ -266,7 +299,9 @@ class Export(Block):
 
 class Params(Block):
     runtime: Runtime
+    classes: Classes
     download: Download
+    decode: Decode
     align: Align
     filter_classes: FilterClasses
     recipes: dict[Name, Recipe]
@@ -274,6 +309,28 @@ class Params(Block):
     predict: PredictionByProtocol
     evaluate: dict[Name, Evaluation]
     export: Export
+
+    @model_validator(mode="after")
+    def _dropped_classes_fit(self) -> "Params":
+        dropped = {f"evaluate.{name}.drop": evaluation.drop for name, evaluation in self.evaluate.items()}
+        dropped = {"filter_classes.drop": self.filter_classes.drop, **dropped}
+        unknown = {key: sorted(set(names) - set(self.classes)) for key, names in dropped.items()}
+        wrong = [f"{key} ({', '.join(names)})" for key, names in unknown.items() if names]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)}: must be among classes: {', '.join(self.classes)}")
+        for key, names in dropped.items():
+            if len(set(names)) > len(self.classes) - 2:
+                raise ValueError(f"{key}: must leave at least two classes")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_fit(self) -> "Params":
+        for label, name in self.decode.labels.items():
+            if name is not None and name not in self.classes:
+                raise ValueError(
+                    f"decode.labels.{label}: must be null or one of {', '.join(self.classes)}, not {name!r}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _names_fit(self) -> "Params":

@@ -31,6 +31,10 @@ has no threshold: it found nothing in 1,500 pictures without a face, and a tenth
 """
 PICTURE_SIDE = 48
 """Side of FER2013's pictures, in pixels."""
+FACE_SIDE = 40
+"""Average width of a face's box in FER2013's pictures, in pixels."""
+TRAINING_SIDE = 64
+"""Pictures up to this longer side, in pixels, are treated like those of FER2013."""
 
 _COARSE, _FINE = DetectionPass(upsampling=0), DetectionPass(upsampling=1)
 _SMALL_FACE = 110  # pixels of the searched copy: where the coarse search sees a face this small, it misses others

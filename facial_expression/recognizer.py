@@ -19,7 +19,9 @@ from facial_expression.faces.crops import Aligner, Centerer, average_landmarks, 
 from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.photo_faces import (
+    FACE_SIDE,
     PICTURE_SIDE,
+    TRAINING_SIDE,
     FaceSearch,
     reduce_picture,
     turn_box_back,
@@ -29,11 +31,6 @@ from facial_expression.photo_faces import (
 from facial_expression.probabilities import apply_temperature, soft_vote
 from facial_expression.served_model import CARD, find_model, read_card, read_model, wrong_card
 from facial_expression.views import Views
-
-TRAINING_SIDE = 64
-"""Pictures up to this longer side, in pixels, are treated like those of FER2013."""
-FACE_SIDE = 40
-"""Average width of a face's box in FER2013's pictures, in pixels."""
 
 _BATCH = 32  # faces; more would take memory and save no time
 _SURROUNDINGS = 1.0  # room around a face in sides of its box, more than any crop needs

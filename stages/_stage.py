@@ -10,12 +10,25 @@ from contextlib import suppress
 from pathlib import Path
 
 from facial_expression.errors import UserError
+from facial_expression.params import Download
 
-RAW = Path("data/raw/fer2013.csv")
+RAW, PICTURES = Path("data/raw/fer2013.csv"), Path("data/raw/pictures.csv")
 DECODED, ALIGNED, CENTERED, FILTERED = (Path("data", name) for name in ("decoded", "aligned", "centered", "filtered"))
 SERVING, VARIANTS = Path("models/serving"), Path("models/variants")
 DATASET = Path("reports/dataset.json")
 WORKSPACE = Path(".checkpoints")
+
+
+def pictures_source(download: Download) -> Path:
+    """The folder of pictures, or the CSV that lists them.
+
+    Raises:
+        UserError: there is none.
+    """
+    source = os.environ.get("FACES_FOLDER") or download.folder
+    if not source:
+        raise UserError("download.dataset is folder: name it by download.folder in params.yaml or by FACES_FOLDER")
+    return Path(source).expanduser()
 
 
 def model_directory(protocol: str, run: str) -> Path:

@@ -19,6 +19,7 @@ MODULES = {
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
+    "PIL": "pillow",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "tensorflow": "tensorflow-cpu",

@@ -6,7 +6,9 @@ A face table is a directory with
     uint8, shape (N, size, size), gray levels 0 to 255; can be memory-mapped.
 ``faces.csv``
     one row per image in the same order; stages add columns and rename none. The first three are ``row`` (0-based row of
-    the source CSV), ``emotion`` (a name of :mod:`facial_expression.emotions`) and ``usage``.
+    the source CSV), ``emotion`` (the name of a class) and ``usage``.
+``classes.json`` (unless the classes are those of :mod:`facial_expression.emotions`)
+    names of all classes in the order of every class axis.
 ``landmarks.npy`` (after alignment)
     float32, shape (N, 68, 2), x and y in pixels of the source picture.
 
@@ -22,15 +24,16 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from facial_expression.emotions import NAMES, in_order
+from facial_expression.emotions import NAMES
 from facial_expression.errors import UserError
-from facial_expression.files import atomic_write, name_in_errors
+from facial_expression.files import atomic_write, name_in_errors, read_json, write_json
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 LEFT_OUT = "none"
 """Value of a protocol's column for a face that the protocol leaves out."""
 
-_IMAGES, _FACES, _LANDMARKS = "images.npy", "faces.csv", "landmarks.npy"
+_IMAGES, _FACES, _LANDMARKS, _CLASSES = "images.npy", "faces.csv", "landmarks.npy", "classes.json"
+_TEXT = {"emotion": str, "file": str}  # a class named "true" must not become a truth value
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class FaceTable:
         images: uint8, shape (N, size, size).
         faces: N rows, with at least the columns ``row``, ``emotion`` and ``usage``.
         landmarks: float32, shape (N, 68, 2), or None before alignment.
+        all_classes: names of the classes in the order of every class axis, whether they occur or not.
 
     Raises:
         ValueError: the parts do not belong together; the message names the part.
@@ -64,6 +68,7 @@ class FaceTable:
     images: np.ndarray
     faces: pd.DataFrame
     landmarks: np.ndarray | None = None
+    all_classes: tuple[str, ...] = NAMES
 
     def __post_init__(self) -> None:
         count = len(self.faces)
@@ -77,7 +82,7 @@ class FaceTable:
         missing = [column for column in ("row", "emotion", "usage") if column not in self.faces]
         if missing:
             raise ValueError(f"faces lacks the column {missing[0]!r}")
-        for column, allowed in (("emotion", NAMES), ("usage", USAGES)):
+        for column, allowed in (("emotion", self.all_classes), ("usage", USAGES)):
             unknown = sorted(set(self.faces[column].unique()) - set(allowed))
             if unknown:
                 raise ValueError(f"faces has an unknown {column} {unknown[0]!r}: allowed are {', '.join(allowed)}")
@@ -87,13 +92,15 @@ class FaceTable:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the emotions that occur, in the project's order."""
-        return in_order(self.faces["emotion"].unique())
+        """Names of the classes that occur, in order."""
+        occurring = set(self.faces["emotion"])
+        return tuple(name for name in self.all_classes if name in occurring)
 
     def select(self, mask: np.ndarray) -> "FaceTable":
         """The faces where ``mask`` (bool, shape (N,)) is true, as a new table."""
         landmarks = None if self.landmarks is None else self.landmarks[mask]
-        return FaceTable(self.images[mask], self.faces[mask].reset_index(drop=True), landmarks)
+        faces = self.faces[mask].reset_index(drop=True)
+        return replace(self, images=self.images[mask], faces=faces, landmarks=landmarks)
 
     def with_images_of(self, other: "FaceTable") -> "FaceTable":
         """The same faces with the images of another table, such as one with other crops.
@@ -130,6 +137,8 @@ def write_face_table(directory: str | Path, table: FaceTable) -> None:
         table.faces.to_csv(temporary / _FACES, index=False, float_format="%.4f", lineterminator="\n")
         if table.landmarks is not None:
             np.save(temporary / _LANDMARKS, np.ascontiguousarray(table.landmarks, dtype=np.float32))
+        if table.all_classes != NAMES:
+            write_json(temporary / _CLASSES, table.all_classes)
 
 
 def read_face_table(directory: str | Path, memory_map: bool = False) -> FaceTable:
@@ -149,12 +158,13 @@ def read_face_table(directory: str | Path, memory_map: bool = False) -> FaceTabl
             raise UserError(f"{directory / part} is missing: run `dvc repro` to create this face table")
     mode: Literal["r"] | None = "r" if memory_map else None
     try:
-        landmarks = directory / _LANDMARKS
+        landmarks, classes = directory / _LANDMARKS, directory / _CLASSES
         with name_in_errors(directory):
             return FaceTable(
                 np.load(directory / _IMAGES, mmap_mode=mode),
-                pd.read_csv(directory / _FACES, keep_default_na=False, na_values={"duplicate_of": [""]}),
+                pd.read_csv(directory / _FACES, keep_default_na=False, na_values={"duplicate_of": [""]}, dtype=_TEXT),
                 np.load(landmarks, mmap_mode=mode) if landmarks.exists() else None,
+                tuple(read_json(classes, "dvc repro")) if classes.exists() else NAMES,
             )
     except (ValueError, EOFError, BadZipFile) as error:  # what numpy raises for a damaged or an empty file
         raise UserError(f"{directory} is not a face table: {error}") from error

@@ -9,14 +9,14 @@
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from facial_expression.data.face_table import LEFT_OUT, FaceTable
-from facial_expression.emotions import NAMES
 from facial_expression.errors import UserError
 from facial_expression.params import FilterClasses
 
@@ -74,7 +74,7 @@ def assign_splits(aligned: FaceTable, duplicates: Duplicates, settings: FilterCl
     faces["study"] = split.reindex(faces.index, fill_value=LEFT_OUT)
     for protocol in PROTOCOLS:
         _require_every_part(faces[protocol])
-    return FaceTable(aligned.images, faces, aligned.landmarks)
+    return replace(aligned, faces=faces)
 
 
 def official_split(usage: pd.Series, pictures: pd.Series) -> pd.Series:
@@ -136,10 +136,10 @@ def leaked_rows(part: pd.Series, pictures: pd.Series) -> dict[str, int]:
     return {name: int((in_training & (part == name)).sum()) for name in ("validation", "test")}
 
 
-def count_by_emotion(emotions: pd.Series) -> dict[str, int]:
-    """Number of faces per emotion that occurs, in the project's order."""
+def count_by_emotion(emotions: pd.Series, classes: Sequence[str]) -> dict[str, int]:
+    """Number of faces per emotion that occurs, in the order of the classes."""
     counts = emotions.value_counts()
-    return {name: int(counts[name]) for name in NAMES if name in counts}
+    return {name: int(counts[name]) for name in classes if name in counts}
 
 
 def summarize(decoded: FaceTable, aligned: FaceTable, filtered: FaceTable, duplicates: Duplicates) -> dict:
@@ -152,15 +152,15 @@ def summarize(decoded: FaceTable, aligned: FaceTable, filtered: FaceTable, dupli
         duplicates: of the decoded pictures.
     """
     emotions, first_pass = aligned.faces["emotion"], aligned.faces["detector_pass"] == 1
-    faces = filtered.faces
+    faces, classes = filtered.faces, decoded.all_classes
     pictures = faces["row"].map(duplicates.first)
     as_distributed = decoded.faces["usage"].map(_OFFICIAL_PARTS)
     return {
         "images": len(decoded),
         "detected": int(aligned.faces["detected"].sum()),
-        "detected_by_emotion": count_by_emotion(emotions[aligned.faces["detected"]]),
+        "detected_by_emotion": count_by_emotion(emotions[aligned.faces["detected"]], classes),
         "detected_first_pass": int(first_pass.sum()),
-        "detected_first_pass_by_emotion": count_by_emotion(emotions[first_pass]),
+        "detected_first_pass_by_emotion": count_by_emotion(emotions[first_pass], classes),
         "duplicate_groups": duplicates.groups,
         "duplicate_rows": duplicates.rows,
         "conflicting_groups": duplicates.conflicting_groups,

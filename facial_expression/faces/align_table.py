@@ -73,7 +73,7 @@ def align_faces(table: FaceTable, aligner: Aligner, faces: list[Face | None], mi
     columns = [(False, 0, 0.0, 0.0, 0.0, 0.0, 0.0) if face is None else _columns_of(face) for face in faces]
     names = ["detected", "detector_pass", "score", "left", "top", "width", "height"]
     added = pd.DataFrame(columns, columns=names, index=table.faces.index)
-    aligned = FaceTable(crops, pd.concat([table.faces, added], axis=1), landmarks)
+    aligned = replace(table, images=crops, faces=pd.concat([table.faces, added], axis=1), landmarks=landmarks)
     if missing == "drop":
         aligned = aligned.select(added["detected"].to_numpy())
     if len(aligned) == 0:

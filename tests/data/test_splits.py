@@ -272,7 +272,7 @@ def test_counts_leaks_per_row():
 
 
 def test_counts_emotions_in_project_order():
-    counts = count_by_emotion(pd.Series(["sad", "angry", "sad", "happy"]))
+    counts = count_by_emotion(pd.Series(["sad", "angry", "sad", "happy"]), NAMES)
     assert list(counts.items()) == [("angry", 1), ("happy", 1), ("sad", 2)]
     assert all(type(count) is int for count in counts.values())
 
