@@ -15,7 +15,7 @@ from .problems import ProblemDetails
 MAX_FACES = 100
 """The most faces that a request may ask for."""
 
-EmotionName = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+EmotionName = Annotated[str, Field(min_length=1, description="a class of the model; GET /api/v1/model lists them")]
 Turn = Literal[0, 90, 180, 270]
 Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -90,7 +90,7 @@ class Emotion(BaseModel):
     """An emotion as the page displays it."""
 
     name: EmotionName
-    emoji: str
+    emoji: str | None = Field(description="null for a class of one's own")
 
 
 class DeprecatedServerSettings(BaseModel):

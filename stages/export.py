@@ -22,6 +22,7 @@ from rich.table import Table
 from facial_expression.data.face_table import FaceTable
 from facial_expression.evaluation.calibration import confidence_threshold
 from facial_expression.evaluation.models import EvaluatedFaces, evaluate_models
+from facial_expression.evaluation.tables import title_of_data
 from facial_expression.export.card import Inference, Member, Variant, describe_preprocessing, make_card
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.files import atomic_write, read_json, write_json
@@ -68,7 +69,9 @@ def main() -> None:
         shutil.copyfile(files / f"{served}.onnx", serving / "model.onnx")
         inference, metrics = _measure(serving / "model.onnx", table, members, views, params)
         preprocessing = describe_preprocessing(settings.input, params.align, load_mean_shape())
-        card = make_card(served, variants, table.classes, members, inference, metrics, preprocessing, _data(members))
+        dataset = title_of_data(params.download)
+        about = inference, metrics, preprocessing, _data(members), dataset
+        card = make_card(served, variants, table.classes, members, *about)
         write_json(serving / "card.json", card)
     _show(variants, served)
 

@@ -90,7 +90,7 @@ def _add_descriptions(router: APIRouter, settings: Settings, service: Recognitio
     @router.get("/api/v1/settings")
     def describe_settings() -> ServerSettings:
         """Return the server's limits, the emoji of each emotion, and whether an API key is needed."""
-        return _describe_settings(settings)
+        return _describe_settings(settings, service.card)
 
 
 def _add_deprecated(
@@ -123,12 +123,15 @@ def _add_deprecated(
     @router.get("/api/settings", response_model=DeprecatedServerSettings)
     def describe_settings_deprecated() -> ServerSettings:
         """Return the server's limits and the emoji of each emotion."""
-        return _describe_settings(settings)
+        return _describe_settings(settings, service.card)
 
 
-def _describe_settings(settings: Settings) -> ServerSettings:
+def _describe_settings(settings: Settings, card: dict[str, Any]) -> ServerSettings:
     limits = settings.model_dump(include={"max_bytes", "max_pixels", "max_faces"})
-    emotions = [Emotion(name=emotion.name, emoji=emotion.emoji) for emotion in EMOTIONS]
+    emoji = {emotion.name: emotion.emoji for emotion in EMOTIONS}
+    classes = card.get("classes", ())
+    shown = emoji if emoji.keys() >= set(classes) else classes  # beside its own classes, others would only confuse
+    emotions = [Emotion(name=name, emoji=emoji.get(name)) for name in shown]
     return ServerSettings(**limits, emotions=emotions, api_key_required=bool(settings.api_key))
 
 

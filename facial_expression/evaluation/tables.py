@@ -15,6 +15,7 @@ from facial_expression.errors import UserError
 from facial_expression.files import atomic_write
 from facial_expression.params import Download
 
+FER2013 = "FER2013"
 FER2013_MD5 = "f8428a1edbd21e88f42c73edd2a14f95"
 """MD5 of fer2013.csv as published."""
 
@@ -60,10 +61,16 @@ def study_accuracy(models: Iterable[str]) -> dict[str, float]:
     return {name: STUDY[short].accuracy for name, short in names.items() if short in STUDY}
 
 
+def title_of_data(download: Download) -> str:
+    """The data in words: FER2013, if it is that byte for byte, synthetic faces, or a data set of one's own."""
+    if download.dataset == "fer2013" and download.md5 == FER2013_MD5:
+        return FER2013
+    return "synthetic faces" if download.dataset == "synthetic" else "its own data set"
+
+
 def is_comparable(download: Download, classes: Sequence[str]) -> bool:
     """Whether results are about the study's data and classes: FER2013's own bytes, all classes but disgust."""
-    is_fer2013 = download.dataset == "fer2013" and download.md5 == FER2013_MD5
-    return is_fer2013 and tuple(classes) == tuple(name for name in NAMES if name != "disgust")
+    return title_of_data(download) == FER2013 and tuple(classes) == tuple(name for name in NAMES if name != "disgust")
 
 
 def results_table(reports: Mapping[str, Mapping[str, Metrics]], comparable: bool = True) -> Group:

@@ -57,6 +57,7 @@ class Member:
         run: name of the run.
         snapshot: iteration.
         description: content of ``training.json``; its classes may be more than the model's.
+        dataset: what it was trained on, in words.
     """
 
     title: str
@@ -85,6 +86,7 @@ def make_card(
     metrics: Mapping[str, Any],
     preprocessing: Mapping[str, Any],
     data: Mapping[str, str | Path],
+    dataset: str = "FER2013",
 ) -> dict[str, Any]:
     """The content of ``card.json``.
 
@@ -97,11 +99,13 @@ def make_card(
         metrics: of the served file (:attr:`facial_expression.evaluation.models.Model.metrics`).
         preprocessing: the result of :func:`describe_preprocessing`.
         data: name -> path of the files that it was trained on.
+        dataset: the data in words.
     """
     training = members[0].description
     return {
         "title": _title([member.title for member in members]),
         "run": " + ".join(member.run for member in members),
+        "dataset": dataset,
         "protocol": training["protocol"],
         "classes": list(classes),
         "model": {"file": "model.onnx", "variant": served, **asdict(variants[served])},

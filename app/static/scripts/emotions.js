@@ -14,7 +14,7 @@ export function setEmotions(emotions) {
 }
 
 export const allEmotions = () => order;
-export const emojiOf = (name) => emoji[name] ?? "🙂";
+export const emojiOf = (name) => emoji[name] ?? ""; // classes of your own have none
 export const percent = (fraction) => `${Math.round(100 * fraction)}%`;
 
 // The value of the attribute data-hue, which selects the color of an element.

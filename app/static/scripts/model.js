@@ -4,14 +4,14 @@ import { makeBars } from "./bars.js";
 import { element, find } from "./dom.js";
 import { allEmotions, emojiOf, hueOf, percent } from "./emotions.js";
 
-export function describeModel({ title, metrics, classes }) {
+export function describeModel({ title, metrics, classes, dataset = "FER2013" }) {
   const names = new Intl.ListFormat("en-US").format(classes);
   find("#model-what").textContent =
-    `This is ${title}, trained on FER2013 to distinguish ${classes.length} expressions: ${names}.`;
+    `This is ${title}, trained on ${dataset} to distinguish ${classes.length} expressions: ${names}.`;
   const range = `${(100 * metrics.accuracy_low).toFixed(1)}–${(100 * metrics.accuracy_high).toFixed(1)}%`;
   find("#model-accuracy").replaceChildren(
     element("strong", {}, `About ${Math.round(100 * (1 - metrics.accuracy))} of 100 predictions are wrong.`),
-    ` On the ${metrics.n.toLocaleString("en-US")} test images of FER2013, which were not used for training, ` +
+    ` On the ${metrics.n.toLocaleString("en-US")} test images of ${dataset}, which were not used for training, ` +
       `${percent(metrics.accuracy)} of its predictions match the human labels (95% confidence interval: ${range}). ` +
       "Accuracy on your own photos may be lower.",
   );
