@@ -130,7 +130,9 @@ class Metrics(BaseModel):
     accuracy_low: Share = Field(description="lower end of the 95% interval")
     accuracy_high: Share = Field(description="upper end of the 95% interval")
     n: int = Field(ge=1, description="number of test faces")
-    recall: dict[EmotionName, Share] | None = Field(None, description="share of each emotion's faces recognized")
+    recall: dict[EmotionName, Share | None] | None = Field(
+        None, description="share of each emotion's faces recognized; null for one without test faces"
+    )
 
 
 class CardViews(BaseModel):

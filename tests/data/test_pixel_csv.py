@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facial_expression.data.download import unpack_csv
+from facial_expression.data.labels import Labels
 from facial_expression.data.pixel_csv import PixelCsvError, read_pixel_csv
 from facial_expression.emotions import NAMES
 
@@ -27,6 +28,13 @@ DIALECTS = {
     "CRLF": FER2013.replace(b"\n", b"\r\n"),
     "byte order mark": b"\xef\xbb\xbf" + FER2013,
     "no last line end": FER2013.removesuffix(b"\n"),
+    "blank lines at the end": FER2013 + b"\n \r\n\n",
+    "blank line at the end without line end": FER2013 + b"  ",
+    "names": FER2013.replace(b"\n0,", b"\nanger,").replace(b"\n6,", b"\nNeutral,"),
+    "label and split": FER2013.replace(b"emotion,pixels,Usage", b"Label,pixels,split"),
+    "train and test": FER2013.replace(b"Training", b"train").replace(b"PrivateTest", b"Test"),
+    "index of pandas": b",emotion,pixels,Usage\n0,0,0 9 10 99,Training\n1,6,100 255 0 7,PrivateTest\n",
+    "id": b"id,pixels,Usage,emotion\n7,0 9 10 99,Training,0\n9,100 255 0 7,PrivateTest,6\n",
     "lower-case header": FER2013.lower().replace(b"training", b"Training").replace(b"privatetest", b"PrivateTest"),
 }
 
@@ -87,6 +95,8 @@ TRUNCATED = "; the file ends in this line, it may have been cut off"
 HEADER = "expected 'emotion,pixels,Usage' or 'emotion,pixels'"
 NUMBER = "expected a whole number from 0 to 255"
 COLUMNS = "expected 3 (emotion, pixels, usage)"
+USAGE = "expected Training, PublicTest, PrivateTest or train, val, test"
+LABEL = f"expected {', '.join(NAMES)} or a code from 0 to 6: add it to classes in params.yaml, or set {{}}decode.labels"
 ROW_FAULTS = {
     "too few pixels": (b"3,1 2 3,Training", "3 pixels, expected 4 (2 x 2)"),
     "empty pixel": (b"3,1 2  4,Training", "3 pixels, expected 4 (2 x 2)"),
@@ -107,11 +117,11 @@ ROW_FAULTS = {
     "two spaces": (b"3,1 2  3 4,Training", "pixel 3 is empty, expected one space between pixels"),
     "space inside the quotes": (b'3,"1 2 3 4 ",Training', "pixel 5 is empty, expected one space between pixels"),
     "open quote": (b'3,"1 2 3 4,Training', f"pixel 1 is '\"1', {NUMBER}"),
-    "unknown emotion": (b"7,1 2 3 4,Training", "unknown emotion '7', expected a code from 0 to 6"),
-    "emotion by name": (b"happy,1 2 3 4,Training", "unknown emotion 'happy', expected a code from 0 to 6"),
-    "no emotion": (b",1 2 3 4,Training", "unknown emotion '', expected a code from 0 to 6"),
-    "unknown usage": (b"3,1 2 3 4,Test", "unknown usage 'Test', expected Training, PublicTest, PrivateTest"),
-    "no usage": (b"3,1 2 3 4,", "unknown usage '', expected Training, PublicTest, PrivateTest"),
+    "unknown emotion": (b"7,1 2 3 4,Training", f"unknown label '7', {LABEL.format('decode.codes or ')}"),
+    "unknown name": (b"bored,1 2 3 4,Training", f"unknown label 'bored', {LABEL.format('')}"),
+    "no emotion": (b",1 2 3 4,Training", f"unknown label '', {LABEL.format('')}"),
+    "unknown usage": (b"3,1 2 3 4,Tset", f"unknown usage 'Tset', {USAGE}"),
+    "no usage": (b"3,1 2 3 4,", f"unknown usage '', {USAGE}"),
     "missing column": (b"3,1 2 3 4", f"2 columns, {COLUMNS}"),
     "surplus column": (b"3,1 2 3 4,Training,x", f"4 columns, {COLUMNS}"),
     "blank line": (b"", "blank line"),
@@ -145,8 +155,8 @@ FILE_FAULTS = {
     ),
     "no header": (FER2013[21:], f"line 1: no column 'emotion' in the header '0,0 9 10 99,Training', {HEADER}"),
     "surplus": (
-        b"id,emotion,pixels\n",
-        f"line 1: unknown or repeated column in the header 'id,emotion,pixels', {HEADER}",
+        b"age,emotion,pixels\n",
+        f"line 1: unknown or repeated column in the header 'age,emotion,pixels', {HEADER}",
     ),
     "repeated": (
         b"emotion,pixels,pixels\n",
@@ -156,7 +166,7 @@ FILE_FAULTS = {
     "cut in the pixels": (FER2013 + b"1,1 2", f"line 4: 2 columns, {COLUMNS}{TRUNCATED}"),
     "cut in the usage": (
         FER2013 + b"1,1 2 3 4,Pri",
-        f"line 4: unknown usage 'Pri', expected Training, PublicTest, PrivateTest{TRUNCATED}",
+        f"line 4: unknown usage 'Pri', {USAGE}{TRUNCATED}",
     ),
     "cut in the pixels of train.csv": (
         b"emotion,pixels\n0,1 2 3 4\n0,1 2 3",
@@ -167,7 +177,11 @@ FILE_FAULTS = {
         FER2013 + b"3,1 2 3 4,Training" + b" " * (1 << 20) + b"\n",
         "line 4: more than a million bytes without a line end",
     ),
-    "blank line at the end": (FER2013 + b"\n", "line 4: blank line"),
+    "many blank lines at the end": (FER2013 + b"\n" * 102, "line 4: blank line"),
+    "names twice": (
+        b"label,emotion,pixels\n",
+        f"line 1: unknown or repeated column in the header 'label,emotion,pixels', {HEADER}",
+    ),
 }
 
 
@@ -193,6 +207,39 @@ def test_surplus_pixel_does_not_hide_missing_one(tmp_path):
         read_pixel_csv(path, SIZE)
 
 
+def test_reads_colored_pixels_as_gray_levels(tmp_path):
+    colors = np.random.default_rng(2).integers(0, 256, (3, SIZE, SIZE, 3))
+    rows = [f"{index},{' '.join(map(str, color.ravel()))}" for index, color in enumerate(colors)]
+    table = read_pixel_csv(write(tmp_path / "faces.csv", "\n".join(["emotion,pixels", *rows]).encode()), SIZE)
+    np.testing.assert_allclose(table.images, colors @ (0.299, 0.587, 0.114), atol=0.51)
+
+
+def test_colored_and_gray_rows_do_not_mix(tmp_path):
+    path = write(tmp_path / "faces.csv", b"emotion,pixels\n0," + b"1 " * 11 + b"1\n0,1 2 3 4\n")
+    with pytest.raises(PixelCsvError, match=r"line 3: 4 pixels, expected 12 \(2 x 2 x 3\)"):
+        read_pixel_csv(path, SIZE)
+
+
+@pytest.mark.parametrize(("count", "side"), [(64 * 64, 64), (64 * 64 * 3, 64), (2305, None)])
+def test_pictures_of_another_size_name_the_parameter(tmp_path, count, side):
+    path = write(tmp_path / "faces.csv", b"emotion,pixels\n0," + b" ".join([b"1"] * count))
+    with pytest.raises(PixelCsvError, match=rf"line 2: {count} pixels, expected 2304 \(48 x 48\)") as raised:
+        read_pixel_csv(path)
+    hint = f"if all pictures are of {side} x {side}, set decode.size to {side} in params.yaml"
+    assert (hint in str(raised.value)) == (side is not None)
+
+
+def test_reads_classes_of_ones_own_and_leaves_some_out(tmp_path):
+    labels = Labels(("low", "high"), "classes", {"none": None})
+    path = write(tmp_path / "faces.csv", b"emotion,pixels\n1,1 2 3 4\nnone,5 6 7 8\nLow,9 0 1 2\n")
+    table = read_pixel_csv(path, SIZE, labels)
+    assert rows_of(table) == [("high", "Training", [1, 2, 3, 4]), ("low", "Training", [9, 0, 1, 2])]
+    assert table.faces["row"].tolist() == [0, 2]
+    assert table.all_classes == ("low", "high")
+    with pytest.raises(PixelCsvError, match="the labels of all rows are left out"):
+        read_pixel_csv(path, SIZE, Labels(("low", "high"), meanings=dict.fromkeys(("0", "1", "low", "none"))))
+
+
 def test_rejects_missing_file(tmp_path):
     path = tmp_path / "missing.csv"
     with pytest.raises(PixelCsvError, match=re.escape(f"{path}: no such file")):
@@ -205,8 +252,9 @@ def test_rejects_directory(tmp_path):
 
 
 COLUMN_PATTERNS = {
+    "index": "[^,]*",
     "emotion": "[0-6]",
-    "usage": "Training|PublicTest|PrivateTest",
+    "usage": "(?i:training|publictest|privatetest)",
     "pixels": " ".join(["(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"] * SIZE**2),
 }
 
@@ -215,12 +263,18 @@ def reference_read(content):
     """Rows of the file by one regular expression per line, or the number of the first faulty line."""
     header, *lines = content.removeprefix(b"\xef\xbb\xbf").decode("latin-1").split("\n")
     header_names = re.sub(r'(^|,) *("?)(\w*)\2 *(?=,|\r*$)', r"\1\3", header).rstrip("\r").lower().split(",")
-    if sorted(header_names) not in (["emotion", "pixels"], ["emotion", "pixels", "usage"]) or lines in ([], [""]):
+    header_names = ["index" if name in ("", "id", "index") else name for name in header_names]
+    used = sorted(name for name in header_names if name != "index")
+    while lines and not lines[-1].strip(" \t\r\x0b\x0c"):
+        lines.pop()
+    if used not in (["emotion", "pixels"], ["emotion", "pixels", "usage"]) or header_names.count("index") > 1:
+        return 1
+    if not lines:
         return 1
     fields = [f' *(?P<quote_{name}>"?)(?P<{name}>{COLUMN_PATTERNS[name]})(?P=quote_{name}) *' for name in header_names]
     pattern = re.compile(",".join(fields) + "\r*")
     rows = []
-    for number, line in enumerate(lines if lines[-1] else lines[:-1], 2):
+    for number, line in enumerate(lines, 2):
         match = pattern.fullmatch(line)
         if not match:
             return number
@@ -231,7 +285,8 @@ def reference_read(content):
 
 @st.composite
 def valid_files(draw):
-    columns = draw(st.permutations(["emotion", "pixels", "Usage"]) | st.permutations(["emotion", "pixels"]))
+    choices = (["emotion", "pixels", "Usage"], ["emotion", "pixels"], ["", "emotion", "pixels"])
+    columns = draw(st.one_of(*map(st.permutations, choices)))
     quote, line_end = draw(st.sampled_from(["", '"'])), draw(st.sampled_from(["\n", "\r\n"]))
     lines = [draw(st.sampled_from([",", ", "])).join(columns)]
     for _ in range(draw(st.integers(1, 6))):
@@ -240,9 +295,10 @@ def valid_files(draw):
             "emotion": str(draw(st.integers(0, 6))),
             "pixels": quote + " ".join(map(str, pixels)) + quote,
             "Usage": draw(st.sampled_from(["Training", "PublicTest", "PrivateTest"])),
+            "": str(len(lines)),
         }
         lines.append(",".join(row[column] for column in columns))
-    start, end = draw(st.sampled_from(["", "\ufeff"])), draw(st.sampled_from(["", line_end]))
+    start, end = draw(st.sampled_from(["", "\ufeff"])), draw(st.sampled_from(["", line_end, 2 * line_end]))
     return (start + line_end.join(lines) + end).encode()
 
 

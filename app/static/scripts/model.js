@@ -44,7 +44,8 @@ function drawChorus(classes) {
 }
 
 function drawRecall(recall) {
-  const bars = makeBars(Object.keys(recall), "Faces recognized correctly, by label", "");
+  const known = Object.entries(recall).filter(([, share]) => share !== null); // null: no test face of this class
+  const bars = makeBars(known.map(([name]) => name), "Faces recognized correctly, by label", "");
   find("#model-recall").replaceChildren(bars.node);
-  bars.update(recall);
+  bars.update(Object.fromEntries(known));
 }
