@@ -3,13 +3,15 @@
 import gzip
 import hashlib
 import os
+import shutil
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PureWindowsPath
-from typing import IO
+from tempfile import TemporaryFile
+from typing import IO, cast
 from unittest import mock
 
 import kagglehub
@@ -21,9 +23,14 @@ from facial_expression.errors import UserError
 from facial_expression.files import atomic_write, remove
 
 CSV_NAME = "fer2013.csv"
-ARCHIVES = (".tar.gz", ".tgz", ".zip")
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+SUFFIXES = (".csv", ".csv.gz", *ARCHIVES)
+
+_PREFERRED = (CSV_NAME, "fer2013", "fer2013.tar.gz", "fer2013.zip", f"{CSV_NAME}.gz", "icml_face_data.csv", "train.csv")
+"""What an archive may hold the CSV as, the first that is there. Kaggle's competition has the third and the last two."""
 
 _CHUNK = 2**20
+_TAR_MAGIC = slice(257, 262)  # of its first bytes
 _DAMAGED = (EOFError, gzip.BadGzipFile, RuntimeError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 
 
@@ -35,7 +42,9 @@ def unpack_csv(archive: str | Path, destination: str | Path, md5: str | None) ->
     """Copy FER2013's CSV from ``archive`` to ``destination``, which is written completely and verified or not at all.
 
     Args:
-        archive: the CSV itself (``.csv``), or a ``.tar.gz``, ``.tgz`` or ``.zip`` with a ``fer2013.csv`` in any folder.
+        archive: the CSV itself (``.csv``), or a ``.csv.gz``, ``.tar.gz``, ``.tgz``, ``.tar`` or ``.zip`` with a
+            ``fer2013.csv`` in any folder, or with such an archive; without a suffix, its first bytes decide. Of other
+            archives, ``icml_face_data.csv``, ``train.csv`` or the only CSV is taken.
         destination: the CSV to write; replaced if it exists.
         md5: expected MD5 in lower-case hexadecimal, or None to accept any content.
 
@@ -112,44 +121,78 @@ def fetch_from_kaggle(handle: str, destination: str | Path, md5: str | None, wor
 
 
 @contextmanager
-def _open_csv(archive: Path) -> Iterator[tuple[IO[bytes], int]]:
-    """The CSV of an archive as a stream, and its size in bytes."""
-    if not archive.name.lower().endswith((".csv", *ARCHIVES)):
-        raise DownloadError(
-            f"{archive} is none of .csv, {', '.join(ARCHIVES)}: give {CSV_NAME} or an archive that holds it"
-        )
+def _open_csv(archive: Path) -> Iterator[tuple[IO[bytes], int | None]]:
+    """The CSV of an archive as a stream, and its size in bytes, if it is known."""
+    if archive.suffix and not archive.name.lower().endswith(SUFFIXES):
+        raise DownloadError(f"{archive} is none of {', '.join(SUFFIXES)}: give {CSV_NAME} or an archive that holds it")
     if not archive.is_file():
         raise DownloadError(f"{archive} is missing or not a file: give {CSV_NAME} or an archive that holds it")
     with ExitStack() as stack:
         try:
-            source = stack.enter_context(_open_member(archive))
+            source = stack.enter_context(_open_member(archive, stack.enter_context(archive.open("rb")), archive.name))
         except (OSError, *_DAMAGED) as error:
             raise _damaged(archive, error) from error
         yield source
 
 
 @contextmanager
-def _open_member(archive: Path) -> Iterator[tuple[IO[bytes], int]]:
-    name = archive.name.lower()
-    if name.endswith(".csv"):
-        with archive.open("rb") as file:
-            yield file, archive.stat().st_size
-    elif name.endswith(".zip"):
-        with zipfile.ZipFile(archive) as opened:
-            wanted = _only(archive, [name for name in opened.namelist() if not name.endswith("/")])
-            with opened.open(wanted) as member:
-                yield member, opened.getinfo(wanted).file_size
-    else:
-        with gzip.open(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as opened:
-            info = opened.getmember(_only(archive, [entry.name for entry in opened if entry.isreg()]))
+def _open_member(archive: Path, file: IO[bytes], name: str) -> Iterator[tuple[IO[bytes], int | None]]:
+    """The CSV in an open file called ``name``: in ``archive`` itself, or in an archive that it holds."""
+    kind = _kind(file, name.lower())
+    with ExitStack() as stack:
+        if kind == "csv":
+            size = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            yield file, size
+        elif kind == "csv.gz":
+            yield cast(IO[bytes], stack.enter_context(gzip.open(file))), None
+        elif kind == "zip":
+            zipped = stack.enter_context(zipfile.ZipFile(file))
+            wanted = _choose(archive, [name for name in zipped.namelist() if not name.endswith("/")])
+            member = stack.enter_context(zipped.open(wanted))
+            yield stack.enter_context(_open_nested(archive, member, wanted, zipped.getinfo(wanted).file_size))
+        else:
+            stream = file if kind == "tar" else cast(IO[bytes], stack.enter_context(gzip.open(file)))
+            tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r:"))
+            info = tar.getmember(_choose(archive, [entry.name for entry in tar if entry.isreg()]))
             while stream.read(_CHUNK):
                 pass  # to the end, where the checksum is
-            csv = opened.extractfile(info)
-            assert csv is not None  # as for every regular file
-            yield csv, info.size
+            found = tar.extractfile(info)
+            assert found is not None  # as for every regular file
+            yield stack.enter_context(_open_nested(archive, found, info.name, info.size))
 
 
-def _read_chunks(source: IO[bytes], archive: Path, total: int) -> Iterator[bytes]:
+@contextmanager
+def _open_nested(archive: Path, member: IO[bytes], name: str, size: int) -> Iterator[tuple[IO[bytes], int | None]]:
+    """The CSV in a member of an archive: the member itself, or else the CSV of a copy of it on disk."""
+    if name.lower().endswith(".csv"):
+        yield member, size
+        return
+    with TemporaryFile() as copy:
+        shutil.copyfileobj(member, copy, _CHUNK)
+        copy.seek(0)
+        with _open_member(archive, cast(IO[bytes], copy), name) as csv:
+            yield csv
+
+
+def _kind(file: IO[bytes], name: str) -> str:
+    """csv, csv.gz, zip, tar or tar.gz: by the name's suffix, or without one by the first bytes."""
+    for suffix, kind in ((".csv", "csv"), (".zip", "zip"), (".tar", "tar"), (".tar.gz", "tar.gz"), (".tgz", "tar.gz")):
+        if name.endswith(suffix):
+            return kind
+    start = file.read(_TAR_MAGIC.stop)
+    file.seek(0)
+    if start.startswith(b"PK\3\4"):
+        return "zip"
+    if not start.startswith(b"\x1f\x8b"):
+        return "tar" if start[_TAR_MAGIC] == b"ustar" else "csv"
+    with gzip.open(file) as stream:
+        is_tar = stream.read(_TAR_MAGIC.stop)[_TAR_MAGIC] == b"ustar"
+    file.seek(0)
+    return "tar.gz" if is_tar else "csv.gz"
+
+
+def _read_chunks(source: IO[bytes], archive: Path, total: int | None) -> Iterator[bytes]:
     """The content of a stream under a progress bar; faults of the archive name it."""
     with tqdm(total=total, desc=CSV_NAME, unit="B", unit_scale=True, unit_divisor=1024, delay=0.5) as bar:
         while True:
@@ -169,15 +212,21 @@ def _damaged(archive: Path, error: Exception) -> DownloadError:
     )
 
 
-def _only(archive: Path, names: list[str]) -> str:
-    """The one name that is FER2013's CSV."""
-    found = [name for name in names if PureWindowsPath(name).name == CSV_NAME]  # knows both kinds of slashes
-    if not found:
+def _choose(archive: Path, names: list[str]) -> str:
+    """The one name that is the CSV or holds it."""
+    paths = {name: PureWindowsPath(name) for name in names}  # knows both kinds of slashes
+    files = {name: path.name for name, path in paths.items() if "__MACOSX" not in path.parts}
+    csvs = [name for name, file in files.items() if file.lower().endswith(".csv")]
+    for wanted in _PREFERRED:
+        found = [name for name, file in files.items() if file == wanted]
+        if len(found) > 1:
+            raise DownloadError(f"{archive} holds more than one {wanted}: extract the right one and give that")
+        if found:
+            return found[0]
+    if len(csvs) != 1:
         listing = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise DownloadError(f"{archive} holds no {CSV_NAME}, but {listing or 'nothing'}: use an archive that holds it")
-    if len(found) > 1:
-        raise DownloadError(f"{archive} holds more than one {CSV_NAME}: extract the right one and give that")
-    return found[0]
+    return csvs[0]
 
 
 def _find_csv(folder: Path) -> Path:

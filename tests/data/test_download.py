@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kagglesdk import kaggle_env
 
-from facial_expression.data.download import CSV_NAME, DownloadError, fetch_from_kaggle, unpack_csv
+from facial_expression.data.download import CSV_NAME, DownloadError, csv_md5, fetch_from_kaggle, unpack_csv
 from helpers.kaggle_server import SERVICE, STORAGE, md5_of, serve
 
 HANDLE = "owner/faces"
@@ -100,6 +100,59 @@ def test_accepts_csv_of_any_name_and_creates_folder(tmp_path):
     archive = write_archive(tmp_path, ".CSV", CSV)
     unpack_csv(str(archive), tmp_path / "new" / "folder" / "faces.csv", md5_of(CSV))
     assert (tmp_path / "new" / "folder" / "faces.csv").read_bytes() == CSV
+
+
+OTHER = b"emotion,pixels\n0,1 2 3 4\n"
+TAR = gzip.decompress(pack_tar(("fer2013/fer2013.csv", CSV), ("README", b"hello")))
+COMPETITION = (
+    ("example_submission.csv", b"emotion\n0\n"),
+    ("icml_face_data.csv", b"emotion, Usage, pixels\n"),
+    ("test.csv", b"pixels\n"),
+    ("train.csv", OTHER),
+)
+AS_PEOPLE_HAVE_IT = {
+    "faces.csv.gz": gzip.compress(CSV),
+    "fer2013": CSV,
+    "fer2013.tar": TAR,
+    "archive": pack_tar((CSV_NAME, CSV)),
+    "zip": pack_zip((CSV_NAME, CSV)),
+    "compressed": gzip.compress(CSV),
+    "tar": TAR,
+    "competition.zip": pack_zip(*COMPETITION, ("fer2013.tar.gz", pack_tar(("fer2013/fer2013.csv", CSV)))),
+    "bare in.zip": pack_zip(("fer2013/fer2013", CSV), ("README", b"hello")),
+    "csv.gz in.zip": pack_zip(("fer2013.csv.gz", gzip.compress(CSV))),
+    "zip in.tar": gzip.decompress(pack_tar(("fer2013.zip", pack_zip((CSV_NAME, CSV))))),
+    "icml.zip": pack_zip(("train.csv", OTHER), ("icml_face_data.csv", CSV)),
+    "train.zip": pack_zip(("test.csv", OTHER), ("train.csv", CSV)),
+    "own name.zip": pack_zip(("my faces.CSV", CSV), ("__MACOSX/my faces.csv", b"x"), ("README", b"hello")),
+}
+
+
+@pytest.mark.parametrize("name", AS_PEOPLE_HAVE_IT)
+def test_unpacks_csv_as_people_have_it(tmp_path, folder, name):
+    archive = tmp_path / name
+    archive.write_bytes(AS_PEOPLE_HAVE_IT[name])
+    unpack_csv(archive, folder / CSV_NAME, md5_of(CSV))
+    assert (folder / CSV_NAME).read_bytes() == CSV
+    assert csv_md5(archive) == md5_of(CSV)
+
+
+@pytest.mark.parametrize("name", ["faces.csv.gz", "competition.zip", "fer2013.tar", "compressed", "bare in.zip"])
+def test_truncated_file_of_any_form_is_an_error(tmp_path, folder, name):
+    archive, content = tmp_path / name, AS_PEOPLE_HAVE_IT[name]
+    archive.write_bytes(content[: len(content) // 3])
+    assert_rejected(archive, folder, "cannot be read; it is truncated, damaged or encrypted")
+
+
+def test_damaged_nested_archive_is_an_error(tmp_path, folder):
+    nested = pack_tar((CSV_NAME, NOISE))
+    archive = write_archive(tmp_path, ".zip", pack_zip(("fer2013.tar.gz", flip(nested, len(nested) // 2))))
+    assert_rejected(archive, folder, "cannot be read; it is truncated, damaged or encrypted")
+
+
+def test_several_csvs_of_other_names_are_listed(tmp_path, folder):
+    archive = write_archive(tmp_path, ".zip", pack_zip(("a.csv", CSV), ("b.csv", CSV)))
+    assert_rejected(archive, folder, "holds no fer2013.csv, but a.csv, b.csv: use an archive that holds it")
 
 
 def test_ignores_folder_named_like_csv(tmp_path, folder):
@@ -233,7 +286,9 @@ def test_rejects_csv_named_like_archive(tmp_path, folder, suffix):
 
 
 def test_unknown_suffix_error_lists_known_ones(tmp_path, folder):
-    assert_rejected(write_archive(tmp_path, ".rar", CSV), folder, r"none of \.csv, \.tar\.gz, \.tgz, \.zip")
+    assert_rejected(
+        write_archive(tmp_path, ".rar", CSV), folder, r"none of \.csv, \.csv\.gz, \.tar\.gz, \.tgz, \.tar, \.zip"
+    )
 
 
 def test_rejects_missing_file_and_folder(tmp_path, folder):
