@@ -97,6 +97,7 @@ class Recognizer:
         self._temperature, self._confidence_threshold = card["temperature"], card["confidence_threshold"]
         self._input = settings["input"]["name"]
         self._cropper = _make_cropper(settings)
+        self._enlargement = settings["size"] / PICTURE_SIDE  # of the pictures that it was trained on
         self._detector = FaceDetector(passes, settings["landmark_enlargement"])
         self._search = FaceSearch(self._detector, detection_side)
         self._session = _open_session(model)
@@ -220,7 +221,7 @@ class Recognizer:
         """The whole picture as one face, cropped as the stage ``align`` crops pictures without a detected face."""
         height, width = picture.shape
         box = (0.0, 0.0, float(width), float(height))
-        small, _ = reduce_picture(picture, min(1.0, PICTURE_SIDE / min(picture.shape)))
+        small, _ = reduce_picture(picture, min(1.0, self._enlargement * PICTURE_SIDE / min(picture.shape)))
         crop = self._cropper.crop(small, average_landmarks(small, self._cropper.mean_shape))
         return _CroppedFace(box, 0.0, self._find_landmarks(picture, np.array(box)).astype(np.float32), crop)
 
@@ -254,7 +255,7 @@ class Recognizer:
         left, top, width, height = box
         region, origin = _cut_out(photo, box)
         landmarks = self._find_landmarks(region, np.array([left - origin[0], top - origin[1], width, height]))
-        small, scale = reduce_picture(region, min(1.0, FACE_SIDE / width))
+        small, scale = reduce_picture(region, min(1.0, self._enlargement * FACE_SIDE / width))
         crop = self._cropper.crop(small, (landmarks + 0.5) * scale - 0.5)
         return landmarks + origin, crop
 

@@ -470,3 +470,21 @@ def real_faces(tmp_path_factory):
     table = read_pixel_csv(path, progress=False)
     tests = table.images[(table.faces["usage"] == "PrivateTest").to_numpy()]
     return tests[::15]
+
+
+def test_larger_crops_keep_the_detail_of_photos(tmp_path, monkeypatch):
+    """A network for larger pictures gets larger faces, not those of 48 pixels enlarged."""
+    noise = np.random.default_rng(1).normal(0, 20, (480, 640))
+    photo = np.clip(photograph(draw(), side=288) + cv2.GaussianBlur(noise, (0, 0), 1.5) * 4, 0, 255).astype(np.uint8)
+    align, crops = load_params(ROOT / "params.yaml").align, {}
+    for size in (48, 96):
+        settings = align.model_copy(update={"size": size})
+        preprocessing = describe_preprocessing("centered", settings, load_mean_shape())
+        recognizer = Recognizer.load(write_model(tmp_path / str(size), preprocessing=preprocessing))
+        monkeypatch.setattr(recognizer, "classify", lambda crops: np.full((len(crops), len(CLASSES)), 1 / len(CLASSES)))
+        (found,), (whole,) = recognizer.recognize(photo), recognizer.recognize(photo, whole_picture=True)
+        crops[size] = [found.crop, whole.crop]
+    for small, large in zip(crops[48], crops[96], strict=True):
+        enlarged = cv2.resize(small, (96, 96), interpolation=cv2.INTER_CUBIC)
+        detail = [np.abs(cv2.Laplacian(image, cv2.CV_32F)).mean() for image in (enlarged, large)]
+        assert detail[1] > 1.5 * detail[0]

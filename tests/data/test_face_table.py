@@ -11,6 +11,7 @@ from facial_expression.emotions import NAMES
 from facial_expression.errors import UserError
 
 EMOTIONS = ["sad", "angry", "neutral", "sad", "happy", "angry"]
+IMAGES = np.zeros((6, 5, 5), np.uint8)
 USAGES = ["Training", "PublicTest", "Training", "PrivateTest", "Training", "Training"]
 
 
@@ -94,6 +95,25 @@ def test_classes_are_in_project_order():
     assert len(make_table()) == 6
 
 
+def test_classes_of_ones_own_keep_their_order(tmp_path):
+    classes = ("true", "none", "1st", "High")
+    table = FaceTable(IMAGES, make_faces(emotion=["High", "true", "none", "High", "true", "none"]), all_classes=classes)
+    assert table.classes == ("true", "none", "High")
+    write_face_table(tmp_path / "faces", table)
+    read = read_face_table(tmp_path / "faces")
+    assert (read.all_classes, read.classes) == (classes, table.classes)
+    pd.testing.assert_frame_equal(read.faces, table.faces, check_dtype=False)
+    assert read.select(np.array([True] + [False] * 5)).all_classes == classes
+    assert read.with_images_of(table).drop_classes(["true"]).classes == ("none", "High")
+    with pytest.raises(ValueError, match="unknown emotion 'happy': allowed are true, none, 1st, High"):
+        FaceTable(IMAGES, make_faces(emotion="happy"), all_classes=classes)
+
+
+def test_project_classes_need_no_file(directory):
+    assert not (directory / "classes.json").exists()
+    assert read_face_table(directory).all_classes == NAMES
+
+
 def test_selects_faces_by_mask():
     table = make_table()
     mask = np.array([True, False, False, True, True, False])
@@ -156,9 +176,6 @@ def test_names_row_that_other_table_lacks():
     table = make_table(study="training")
     with pytest.raises(UserError, match="row 5 has no image in the other face table: run `dvc repro`"):
         table.with_images_of(table.select(table.faces["row"] != 5))
-
-
-IMAGES = np.zeros((6, 5, 5), np.uint8)
 
 
 @pytest.mark.parametrize(

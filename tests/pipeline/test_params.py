@@ -216,10 +216,32 @@ def test_parameters_are_immutable():
         (
             "filter_classes__drop",
             ["fear", "disgusted"],
-            "filter_classes.drop.1: must be 'angry', 'disgust', 'fear', 'happy', 'sad', 'surprise' or 'neutral', "
-            "not 'disgusted'",
+            f"filter_classes.drop (disgusted): must be among classes: {', '.join(NAMES)}",
         ),
+        ("classes", ["happy"], "classes: must have at least 2 items, not 1"),
+        ("classes", [*NAMES, "Happy"], "classes: 'Happy' stands twice"),
+        (
+            "classes",
+            [*NAMES, "7"],
+            "classes.7: must be at most 40 letters, digits, blanks and hyphens, a letter first, not '7'",
+        ),
+        ("classes", [*NAMES, 7], "classes.7: must be a valid string, not 7"),
+        ("decode__codes", "ck", "decode.codes: must be 'fer2013', 'raf-db', 'affectnet' or 'classes', not 'ck'"),
+        ("decode__labels", ["joy"], "decode.labels: must be a valid dictionary, not ['joy']"),
+        ("decode__labels", {"joy": "hapy"}, "decode.labels.joy: must be null or one of angry, disgust, "),
+        ("decode__size", 20, "decode.size: must be greater than or equal to 24, not 20"),
         # values that do not fit each other
+        (
+            "decode__test_share",
+            0.9,
+            "decode: validation_share and test_share together must stay below 1: the rest is for training",
+        ),
+        (
+            "classes",
+            ["low", "middle", "high"],
+            "filter_classes.drop (disgust), evaluate.study-6.drop (disgust), evaluate.official-6.drop (disgust): "
+            "must be among classes: low, middle, high",
+        ),
         ("filter_classes__drop", list(NAMES[:6]), "filter_classes.drop: must leave at least two classes"),
         ("evaluate__official-7__drop", list(NAMES[:6]), "evaluate.official-7.drop: must leave at least two classes"),
         (
@@ -285,6 +307,8 @@ def test_lists_all_wrong_entries_at_once(tmp_path):
         ("recipes__short__weight_decay", 0),
         (f"{LONG}__rotation", 15),
         ("align__margin", 0),
+        ("classes", [*NAMES, "contempt", "Wut und Ärger", "level-3"]),
+        ("decode__labels", {"7": None, "joy": "happy"}),
         ("download__archive", "~/fer2013.zip"),
         ("filter_classes__drop", []),
         ("filter_classes__drop", list(NAMES[2:])),
@@ -361,10 +385,9 @@ def test_new_run_needs_one_block(tmp_path):
     assert (run.stage, run.network.module, run.recipe.seed) == ("resnet", "wide", 2)
 
 
-def test_dropped_classes_come_in_project_order(tmp_path):
-    names = ["neutral", "angry", "neutral"]
-    params = load_changed(tmp_path, **{"filter_classes__drop": names, "evaluate__official-7__drop": names})
-    assert params.filter_classes.drop == params.evaluate["official-7"].drop == ["angry", "neutral"]
+def test_labels_may_be_numbers(tmp_path):
+    text = COMMITTED.read_text().replace("labels: {} ", "labels: {7: null, 1: happy} ")
+    assert load_text(tmp_path, text).decode.labels == {"7": None, "1": "happy"}
 
 
 @pytest.mark.parametrize(("text", "number"), [("1e-4", 1e-4), ("1e-05", 1e-5), ("1.0e-4", 1e-4), ("0.0001", 1e-4)])
