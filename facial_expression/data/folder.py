@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -95,22 +96,27 @@ def list_md5(pictures: pd.DataFrame) -> str:
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """File, label and usage of every picture of a folder, sorted by file."""
-    files = [
-        Path(directory, name).relative_to(folder).as_posix()
-        for directory, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(SUFFIXES)
-    ]
-    for file in sorted(files):
+    """File, label and usage of every picture of a folder."""
+    for file in _find_files(folder):
         folders = PurePosixPath(file).parts[:-1]
-        if any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(file).parts):
-            continue
         labels = [part for part in folders if usage_of(part) is None]
         if not labels:
             raise FolderError(f"{folder / file} is in no folder of a class: give each class a folder with its pictures")
         usages = [usage for part in folders if (usage := usage_of(part))]
         yield file, labels[-1], usages[0] if usages else ""
+
+
+def _find_files(folder: Path) -> list[str]:
+    """The pictures: the first of every folder by name, then the second of every folder, and so on.
+
+    Some stages take the first faces for a sample of all, as they can with FER2013.
+    """
+    by_folder = []
+    for directory, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        pictures = sorted(name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith("."))
+        by_folder.append([Path(directory, name).relative_to(folder).as_posix() for name in pictures])
+    return [file for files in zip_longest(*by_folder) for file in files if file]
 
 
 def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:

@@ -57,7 +57,6 @@ class Member:
         run: name of the run.
         snapshot: iteration.
         description: content of ``training.json``; its classes may be more than the model's.
-        dataset: what it was trained on, in words.
     """
 
     title: str

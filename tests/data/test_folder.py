@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facial_expression.data.folder import FolderError, list_md5, list_pictures, read_list, write_list
+from helpers.project import ROOT
 
 
 def write_files(folder: Path, *names: str) -> Path:
@@ -21,10 +23,11 @@ def rows_of(pictures):
 
 TREES = {
     "split/class, as msambare/fer2013": (
-        ("train/angry/b.jpg", "train/angry/a.jpg", "test/happy/c.JPG"),
+        ("train/sad/d.jpg", "train/angry/b.jpg", "train/angry/a.jpg", "test/happy/c.JPG"),
         [
             ("test/happy/c.JPG", "happy", "PrivateTest"),
             ("train/angry/a.jpg", "angry", "Training"),
+            ("train/sad/d.jpg", "sad", "Training"),
             ("train/angry/b.jpg", "angry", "Training"),
         ],
     ),
@@ -131,3 +134,25 @@ def test_list_survives_a_round_trip(tmp_path):
     assert rows_of(read_list(tmp_path / "list.csv")) == rows_of(pictures)
     with pytest.raises(FolderError, match="no such file: run `dvc repro download`"):
         read_list(tmp_path / "missing.csv")
+
+
+def test_documented_conversions_list_raf_db_and_affectnet(tmp_path, monkeypatch):
+    """The programs in docs/own-data.md, in folders as the authors of the data distribute them."""
+    document = (ROOT / "docs/own-data.md").read_text().split("```python\n")[1:]
+    raf_db, affectnet = (block.split("```")[0] for block in document)
+    monkeypatch.chdir(write_files(tmp_path, *(f"Image/aligned/{name}_aligned.jpg" for name in ("train_1", "test_2"))))
+    write_files(tmp_path, "EmoLabel/list_patition_label.txt", "val_set/images/7.jpg", "train_set/images/8.jpg")
+    Path("EmoLabel/list_patition_label.txt").write_text("train_1.jpg 5\ntest_2.jpg 1\n")
+    for name, label in (("val_set/annotations/7_exp.npy", "3"), ("train_set/annotations/8_exp.npy", "0")):
+        Path(name).parent.mkdir()
+        np.save(name, np.array(label))
+    exec(raf_db)
+    assert rows_of(list_pictures("rafdb.csv")) == [
+        ("Image/aligned/train_1_aligned.jpg", "5", "Training"),
+        ("Image/aligned/test_2_aligned.jpg", "1", "PrivateTest"),
+    ]
+    exec(affectnet)
+    assert rows_of(list_pictures("affectnet.csv")) == [
+        ("train_set/images/8.jpg", "0", "Training"),
+        ("val_set/images/7.jpg", "3", "PublicTest"),
+    ]
