@@ -15,6 +15,7 @@ export function setEmotions(emotions) {
 
 export const allEmotions = () => order;
 export const emojiOf = (name) => emoji[name] ?? ""; // classes of your own have none
+export const signOf = (name) => emojiOf(name) || name;
 export const percent = (fraction) => `${Math.round(100 * fraction)}%`;
 
 // The value of the attribute data-hue, which selects the color of an element.

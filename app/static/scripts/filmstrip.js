@@ -1,7 +1,7 @@
 // The filmstrip: a small frame for each photo of the queue, with the most frequent expression in it.
 
 import { element, find } from "./dom.js";
-import { countEmotions, emojiOf, hueOf, summarize } from "./emotions.js";
+import { countEmotions, hueOf, signOf, summarize } from "./emotions.js";
 import { isPending } from "./queue.js";
 
 export function drawFilmstrip(photos, current, onSelect) {
@@ -38,5 +38,5 @@ function badgeOf({ state, faces }) {
   if (state === "canceled") return ["✖️", "canceled"];
   if (!faces.length) return ["🤷", "no face found"];
   const [[name]] = countEmotions(faces);
-  return [emojiOf(name) + (faces.length > 1 ? faces.length : ""), summarize(faces), hueOf(name)];
+  return [signOf(name) + (faces.length > 1 ? ` ${faces.length}` : ""), summarize(faces), hueOf(name)];
 }

@@ -4,10 +4,11 @@ import { makeBars } from "./bars.js";
 import { element, find } from "./dom.js";
 import { allEmotions, emojiOf, hueOf, percent } from "./emotions.js";
 
-export function describeModel({ title, metrics, classes, dataset = "FER2013" }) {
+export function describeModel({ title, metrics, classes, dataset = "FER2013", preprocessing }) {
   const names = new Intl.ListFormat("en-US").format(classes);
   find("#model-what").textContent =
     `This is ${title}, trained on ${dataset} to distinguish ${classes.length} expressions: ${names}.`;
+  find("#model-size").textContent = `${preprocessing.size} by ${preprocessing.size}`;
   const range = `${(100 * metrics.accuracy_low).toFixed(1)}–${(100 * metrics.accuracy_high).toFixed(1)}%`;
   find("#model-accuracy").replaceChildren(
     element("strong", {}, `About ${Math.round(100 * (1 - metrics.accuracy))} of 100 predictions are wrong.`),

@@ -2,12 +2,12 @@
 
 import { makeBars, makeMiniBars } from "./bars.js";
 import { element } from "./dom.js";
-import { countEmotions, emojiOf, hueOf, percent, summarize } from "./emotions.js";
+import { countEmotions, emojiOf, hueOf, percent, signOf, summarize } from "./emotions.js";
 
 export function drawSummary(place, faces) {
   place.hidden = faces.length < 2;
   const parts = countEmotions(faces).map(([name, count]) => {
-    const emoji = element("span", { class: "emoji" }, emojiOf(name));
+    const emoji = element("span", { class: "emoji" }, signOf(name));
     const part = element("span", { class: "part", "data-hue": hueOf(name) }, emoji, count > 1 ? String(count) : "");
     part.style.flexGrow = count;
     return part;

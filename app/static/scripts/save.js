@@ -61,7 +61,8 @@ export async function annotate({ picture, faces, wholePicture }) {
   const marked = wholePicture ? [] : faces;
   for (const face of marked) drawFrame(context, face, unit);
   for (const face of marked) drawLabel(context, face, unit); // above all frames
-  const counts = `${summarize(faces)}   ${[...new Set(faces.map((face) => emojiOf(face.emotion)))].join(" ")}`;
+  const emoji = new Set(faces.map((face) => emojiOf(face.emotion)));
+  const counts = `${summarize(faces)}   ${[...emoji].join(" ")}`.trim();
   context.fillStyle = INK;
   context.font = `600 ${1.1 * unit}px ${FONT}`;
   context.textBaseline = "middle";
@@ -86,7 +87,7 @@ function drawFrame(context, { box: [left, top, width, height], emotion, uncertai
 
 function drawLabel(context, face, unit) {
   const [left, top, faceWidth] = face.box;
-  const text = `${emojiOf(face.emotion)} ${labelOf(face)}`;
+  const text = `${emojiOf(face.emotion)} ${labelOf(face)}`.trim();
   const size = Math.min(1.15 * unit, Math.max(0.7 * unit, 0.16 * faceWidth));
   context.font = `650 ${size}px ${FONT}`;
   context.textBaseline = "middle";

@@ -14,8 +14,9 @@ from playwright.sync_api import expect
 
 from app.main import create_app
 from app.settings import Settings
+from facial_expression.recognizer import Recognizer
 from helpers.photos import draw, encode, photograph
-from helpers.served_model import CLASSES
+from helpers.served_model import CLASSES, write_model
 from tools.screenshot import serve
 
 FACES = (draw("happy", 0), draw("surprise", 2), draw("sad", 3))
@@ -334,6 +335,23 @@ def test_works_below_a_prefix(open_page, recognizer):
         page = open_page(at=address + "/faces/")  # requests elsewhere fail the test
         show(page, THREE)
         expect(title(page)).to_contain_text("3 faces: ")
+
+
+def test_shows_classes_of_ones_own(open_page, tmp_path):
+    """Without an emoji, its name stands for a class; a class without test faces has no recall."""
+    classes = ["calm", "bored", "tired", "low", "high", "happy"]
+    recall = dict.fromkeys(classes, 0.5) | {"low": None}
+    metrics = {"accuracy": 0.5, "accuracy_low": 0.4, "accuracy_high": 0.6, "n": 90, "recall": recall}
+    own = write_model(tmp_path / "own", classes=classes, trained_classes=classes, dataset="party", metrics=metrics)
+    with serve(create_app(Settings(workers=1), Recognizer.load(own))) as address:
+        page = open_page(at=address + "/")
+        expect(page.locator("#chorus li")).to_have_text([*classes[:-1], "😄happy"])
+        expect(page.locator("#model-what")).to_contain_text("trained on party to distinguish 6 expressions: calm, ")
+        expect(page.locator("#model-recall tr")).to_have_count(5)
+        show(page, THREE)
+        expect(title(page)).to_contain_text("3 faces: ")
+        for part in page.locator("#summary .part").all_inner_texts():
+            assert re.fullmatch(r"(calm|bored|tired|low|high|😄)\s*\d?", part)
 
 
 def test_first_sample_never_replaces_chosen_photo(open_page):
