@@ -20,7 +20,10 @@ from facial_expression.data.usages import usage_of
 from facial_expression.errors import UserError
 from facial_expression.files import atomic_write
 
-SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg"),
+    *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
 """Of the files of a folder that are taken for pictures, in lower case."""
 
 _COLUMNS = {

@@ -302,3 +302,17 @@ def test_rejects_missing_document(tmp_path):
 def test_compares_fer2013_without_disgust_alone(change, classes, expected):
     download = load_params(ROOT / "params.yaml").download.model_copy(update=change)
     assert tables.is_comparable(download, classes) is expected
+
+
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({}, "FER2013"),
+        ({"md5": "0" * 32}, "its own data set"),
+        ({"dataset": "folder"}, "its own data set"),
+        ({"dataset": "synthetic"}, "synthetic faces"),
+    ],
+)
+def test_says_in_words_what_a_network_learned_from(change, title):
+    download = load_params(ROOT / "params.yaml").download.model_copy(update=change)
+    assert tables.title_of_data(download) == title

@@ -67,6 +67,7 @@ def test_card_names_network_classes_and_inference(card):
         0.4,
     )
     assert card["metrics"] == {"accuracy": 0.6}
+    assert card["dataset"] == "FER2013"
 
 
 def test_card_describes_the_served_file_and_all_variants(card):
