@@ -20,10 +20,7 @@ from facial_expression.data.usages import usage_of
 from facial_expression.errors import UserError
 from facial_expression.files import atomic_write
 
-SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg"),
-    *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
-)
+SUFFIXES = (".avif", ".bmp", ".gif", ".heic", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Of the files of a folder that are taken for pictures, in lower case."""
 
 _COLUMNS = {
@@ -56,7 +53,9 @@ def list_pictures(source: str | Path, progress: bool = True) -> pd.DataFrame:
     elif source.suffix.lower() == ".csv" and source.is_file():
         rows = list(_read_list(source))
     else:
-        raise FolderError(f"{source} is missing or neither a folder nor a .csv: give a folder of pictures or a list")
+        raise FolderError(
+            f"{source} is missing or neither a folder nor a .csv: give an unpacked folder or a CSV that lists pictures"
+        )
     if not rows:
         raise FolderError(f"{source} holds no picture: put pictures ({', '.join(SUFFIXES)}) into a folder per class")
     pictures = pd.DataFrame(rows, columns=_LISTED[:-1])
