@@ -33,7 +33,7 @@ _FORMS = {
     r"^[\w.-]+/[\w.-]+$": "of the form owner/name",
     r"^[0-9a-f]{32}$": "32 lower-case hexadecimal digits",
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters, digits and single hyphens",
-    r"^[^\W\d_]([\w -]{0,38}\w)?$": "at most 40 letters, digits, blanks and hyphens, a letter first",
+    r"^[^\W\d_]([\w -]{0,38}\w)?$": "at most 40 letters, digits, blanks, hyphens and underscores, a letter first",
 }
 _OWNER_AND_NAME, _MD5, _NAME, _CLASS = _FORMS
 Name = Annotated[str, Field(pattern=_NAME)]

@@ -223,7 +223,7 @@ def test_parameters_are_immutable():
         (
             "classes",
             [*NAMES, "7"],
-            "classes.7: must be at most 40 letters, digits, blanks and hyphens, a letter first, not '7'",
+            "classes.7: must be at most 40 letters, digits, blanks, hyphens and underscores, a letter first, not '7'",
         ),
         ("classes", [*NAMES, 7], "classes.7: must be a valid string, not 7"),
         ("decode__codes", "ck", "decode.codes: must be 'fer2013', 'raf-db', 'affectnet' or 'classes', not 'ck'"),
