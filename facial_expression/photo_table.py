@@ -1,7 +1,6 @@
 """From pictures of any size to a face table: the faces cut out as in FER2013's pictures, in parallel."""
 
 import hashlib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,13 +9,13 @@ import cv2
 import joblib
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from facial_expression.data.face_table import FaceTable
 from facial_expression.data.labels import LabelError, Labels
 from facial_expression.errors import UserError
 from facial_expression.faces.detection import DetectionPass, FaceDetector
+from facial_expression.images import ALL_FORMATS, MAX_PIXELS, ImageError, decode_picture
 from facial_expression.photo_faces import (
     FACE_SIDE,
     PICTURE_SIDE,
@@ -154,24 +153,21 @@ def _cut_batch(files: list[tuple[str, str]], passes: tuple[DetectionPass, ...] |
 
 
 def _read_picture(path: str, md5: str) -> np.ndarray:
-    """Read a picture in any format of Pillow, upright, as gray levels: uint8, shape (height, width).
+    """Read a picture, upright, as gray levels: uint8, shape (height, width).
 
     Raises:
         _UnreadableError: the file is missing, not a picture, damaged, or no longer that of ``md5``.
     """
     try:
         data = Path(path).read_bytes()
-        if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
-            raise _UnreadableError("it changed since the stage download: run `python -m stages.download --check`")
-        with Image.open(io.BytesIO(data)) as image:
-            # Not every mode converts directly to gray, so convert to RGB first.
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB").convert("L"))
-    except _UnreadableError:
-        raise
     except OSError as error:
-        raise _UnreadableError(error.strerror or "it is no picture, or damaged") from error
-    except Exception as error:  # for damaged files, Pillow raises a dozen types, from struct.error to SyntaxError
-        raise _UnreadableError("it is damaged") from error
+        raise _UnreadableError(error.strerror) from error
+    if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5:
+        raise _UnreadableError("it changed since the stage download: run `python -m stages.download --check`")
+    try:
+        return decode_picture(data, MAX_PIXELS, ALL_FORMATS).gray
+    except ImageError as error:
+        raise _UnreadableError(str(error)) from error
 
 
 def _cut(picture: np.ndarray, search: FaceSearch | None, size: int) -> _Face:

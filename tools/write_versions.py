@@ -19,6 +19,7 @@ MODULES = {
     "numpy": "numpy",
     "onnx": "onnx",
     "onnxruntime": "onnxruntime",
+    "pi_heif": "pi-heif",
     "PIL": "pillow",
     "scipy": "scipy",
     "sklearn": "scikit-learn",

@@ -27,7 +27,7 @@ def _describe(directory: Path, card: dict[str, Any]) -> dict[str, str]:
     return {
         "version": _version(),
         "model": card["title"],
-        "trained as": f"run {card['run']}, snapshot {card['snapshot']:,}, protocol {card['protocol']}",
+        "trained as": f"{', '.join(map(_member, card['members']))}, protocol {card['protocol']}",
         "classes": ", ".join(card["classes"]),
         "accuracy": f"{100 * metrics['accuracy']:.1f}% (95% interval {low} to {high}) on {metrics['n']:,} test faces",
         "uncertain": f"if the highest probability is below {card['confidence_threshold']:.2f}",
@@ -36,6 +36,10 @@ def _describe(directory: Path, card: dict[str, Any]) -> dict[str, str]:
         "MD5": hashlib.md5(read_model(directory, card), usedforsecurity=False).hexdigest(),
         "license": "MIT; but the landmarks were learned from iBUG 300-W, which forbids commercial use",
     }
+
+
+def _member(member: dict[str, Any]) -> str:
+    return f"run {member['run']}, snapshot {member['snapshot']:,}"
 
 
 def _version() -> str:
