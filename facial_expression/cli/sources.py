@@ -5,7 +5,7 @@ addresses of files elsewhere.
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from facial_expression.cli.remote import connect, is_remote, list_remote
@@ -44,7 +44,7 @@ class Sources:
         UserError: an argument names nothing, or a pattern matches nothing.
     """
 
-    def __init__(self, arguments: Sequence[str], lines: Sequence[str] = ()):
+    def __init__(self, arguments: Sequence[str], lines: Iterable[str] = ()):
         self._arguments = list(dict.fromkeys(arguments))
         self._lines = [line for line in (line.rstrip("\r\n") for line in lines) if line]
         for argument in self._arguments:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 
 import numpy as np
@@ -120,8 +121,10 @@ def test_name_that_is_not_unicode_stays_visible(predict, tmp_path):
         (tmp_path / "x").with_name(name.decode("utf-8", "surrogateescape")).write_bytes(encode(draw()))
     except OSError:
         pytest.skip("this file system has only names in Unicode")
-    (row,) = rows_of(predict(tmp_path, "--whole-picture").stdout)
-    assert row["file"].endswith('caf\\xe9, "1".png')
+    listed = os.fsencode(tmp_path) + b"/" + name
+    for words, list_of_files in (([tmp_path], None), (["-"], listed)):
+        (row,) = rows_of(predict(*words, "--whole-picture", input=list_of_files).stdout)
+        assert row["file"].endswith('caf\\xe9, "1".png')
 
 
 @pytest.mark.parametrize(
