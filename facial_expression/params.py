@@ -287,6 +287,22 @@ class Evaluation(Block):
     seed: Seed
 
 
+class Crowd(Block):
+    labels: str | None
+    md5: Annotated[str, Field(pattern=_MD5)] | None
+
+
+class Audit(Block):
+    hash_distance: Annotated[int, Field(ge=0, le=32)]
+    correlation: Fraction
+
+
+class Probe(Block):
+    faces: PositiveInt
+    occlusion_faces: PositiveInt
+    seed: Seed
+
+
 class Export(Block):
     report: Name
     runs: list[Name]
@@ -308,6 +324,9 @@ class Params(Block):
     runs: Runs
     predict: PredictionByProtocol
     evaluate: dict[Name, Evaluation]
+    crowd: Crowd
+    audit: Audit
+    probe: Probe
     export: Export
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ RAW, PICTURES = Path("data/raw/fer2013.csv"), Path("data/raw/pictures.csv")
 DECODED, ALIGNED, CENTERED, FILTERED = (Path("data", name) for name in ("decoded", "aligned", "centered", "filtered"))
 SERVING, VARIANTS = Path("models/serving"), Path("models/variants")
 DATASET = Path("reports/dataset.json")
+PROBES, ANALYSIS, CROWD = Path("reports/probes"), Path("reports/analysis"), Path("reports/crowd")
 WORKSPACE = Path(".checkpoints")
 
 
@@ -49,6 +50,11 @@ def history_path(protocol: str, run: str) -> Path:
 def validation_path(run: str) -> Path:
     """Where the stage ``train_<stage>`` writes the best validation accuracy of a run."""
     return Path("reports/validation", f"{run}.json")
+
+
+def probe_directory(run: str) -> Path:
+    """Where the stage ``probe`` writes what it found about a trained network."""
+    return PROBES / run
 
 
 def report_directory(report: str) -> Path:
