@@ -17,6 +17,7 @@ DECODED, ALIGNED, CENTERED, FILTERED = (Path("data", name) for name in ("decoded
 SERVING, VARIANTS = Path("models/serving"), Path("models/variants")
 DATASET = Path("reports/dataset.json")
 PROBES, ANALYSIS, CROWD = Path("reports/probes"), Path("reports/analysis"), Path("reports/crowd")
+NEAR_DUPLICATES = Path("data/near_duplicates.csv")
 WORKSPACE = Path(".checkpoints")
 
 

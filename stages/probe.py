@@ -17,10 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from facial_expression.analysis.arrays import to_table
 from facial_expression.analysis.corruptions import measure_robustness
 from facial_expression.analysis.model_probabilities import best_iteration
 from facial_expression.analysis.sampling import sample_faces
+from facial_expression.analysis.tables import to_table
 from facial_expression.errors import UserError
 from facial_expression.evaluation.predictions import read_predictions
 from facial_expression.files import atomic_write, write_json

@@ -121,5 +121,5 @@ def measure_robustness(
     for kind, unit, strength in tqdm(steps, desc="robustness", unit="damage", disable=not progress):
         images = CORRUPTIONS[kind].apply(faces.images, strength, seed) if unit else faces.images
         correct = int((predict(images).argmax(axis=1) == faces.labels).sum())
-        rows.append((kind, unit, strength, *(wilson(correct, len(images)) or ())))
-    return pd.DataFrame(rows, columns=["corruption", "unit", "strength", "accuracy", "low", "high", "n"])
+        rows.append({"corruption": kind, "unit": unit, "strength": strength, **(wilson(correct, len(images)) or {})})
+    return pd.DataFrame(rows).rename(columns={"value": "accuracy"})

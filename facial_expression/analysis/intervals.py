@@ -1,11 +1,15 @@
-"""95% intervals of fractions."""
+"""95% intervals: of fractions, and of means over faces of which some show the same picture."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TypedDict
 
+import numpy as np
 from scipy.stats import binomtest
 
+RESAMPLES = 10_000
 
-class Fraction(NamedTuple):
+
+class Fraction(TypedDict):
     """A fraction with the ends of its 95% interval, each 0 to 1, and the number of faces behind it."""
 
     value: float
@@ -23,4 +27,38 @@ def wilson(successes: int, n: int) -> Fraction | None:
         return None
     interval = binomtest(successes, n).proportion_ci(method="wilson")
     value, low, high = (round(float(end), 6) for end in (successes / n, interval.low, interval.high))
-    return Fraction(value, low, high, n)
+    return {"value": value, "low": low, "high": high, "n": n}
+
+
+def share(correct: np.ndarray) -> Fraction | None:
+    """The fraction of true values in a bool array, with its interval; None for an empty one."""
+    return wilson(int(correct.sum()), len(correct))
+
+
+def cluster_interval(values: np.ndarray, clusters: np.ndarray, seed: int) -> tuple[float, float]:
+    """95% interval of a mean, by a bootstrap that draws whole clusters (Davison & Hinkley 1997, section 3.8).
+
+    Faces that show the same picture are right or wrong together, so they count as one draw. Clusters with the same
+    size and the same sum are exchangeable; so it is enough to draw how often each such kind occurs.
+
+    Args:
+        values: float or int, shape (N,), such as 1 for a correct prediction and 0 for a wrong one.
+        clusters: shape (N,), a key per face, equal for the same picture.
+        seed: of the bootstrap.
+
+    Returns:
+        Both ends, rounded to 6 decimals.
+    """
+    _, member = np.unique(clusters, return_inverse=True)
+    sizes, sums = np.bincount(member), np.bincount(member, weights=values)
+    kinds, counts = np.unique(np.stack([sizes, sums]), axis=1, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(sizes), counts / len(sizes), size=RESAMPLES)
+    means = (drawn @ kinds[1]) / (drawn @ kinds[0])
+    low, high = np.quantile(means, [0.025, 0.975])
+    return round(float(low), 6), round(float(high), 6)
+
+
+def mean_and_deviation(values: Sequence[float]) -> dict[str, float | int | None]:
+    """``mean``, ``deviation`` (of a sample; None for a single value) and ``n``, rounded to 6 decimals."""
+    deviation = round(float(np.std(values, ddof=1)), 6) if len(values) > 1 else None
+    return {"mean": round(float(np.mean(values)), 6), "deviation": deviation, "n": len(values)}

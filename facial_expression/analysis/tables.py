@@ -1,9 +1,35 @@
-"""Small arrays as tables, for CSV files that people and plots can read."""
+"""Tables on disk, and small arrays as tables that people and plots can read."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from facial_expression.errors import UserError
+
+
+def read_table(path: str | Path, columns: Sequence[str], made_by: str) -> pd.DataFrame:
+    """Read a CSV file.
+
+    Args:
+        path: the file.
+        columns: that it must have.
+        made_by: the command that writes it, for the error message.
+
+    Raises:
+        UserError: the file is missing, is no table, or lacks a column.
+    """
+    try:
+        table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing: run `{made_by}`") from None
+    except ValueError as error:  # what pandas raises for a file that is empty, damaged or not text
+        raise UserError(f"{path} is not a table ({error}): run `{made_by}`") from error
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise UserError(f"{path} lacks the column {missing[0]!r}: run `{made_by}`")
+    return table
 
 
 def to_table(arrays: np.ndarray, names: Sequence[str | int], name: str, value: str) -> pd.DataFrame:
