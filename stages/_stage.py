@@ -17,6 +17,8 @@ DECODED, ALIGNED, CENTERED, FILTERED = (Path("data", name) for name in ("decoded
 SERVING, VARIANTS = Path("models/serving"), Path("models/variants")
 DATASET = Path("reports/dataset.json")
 PROBES, ANALYSIS, CROWD = Path("reports/probes"), Path("reports/analysis"), Path("reports/crowd")
+REPORT, REPORT_WITH_FACES = Path("reports/report.html"), Path("reports/report-with-faces.html")
+FIGURES, FONT = Path("reports/figures"), Path("app/static/fonts/bricolage-grotesque.woff2")
 NEAR_DUPLICATES = Path("data/near_duplicates.csv")
 WORKSPACE = Path(".checkpoints")
 

@@ -1,0 +1,50 @@
+"""Whether a probability means what it says, and what answering only when sure is worth."""
+
+from typing import Any
+
+from facial_expression.reporting.charts import line_chart, percent_ticks, reliability_chart
+from facial_expression.reporting.evidence import Evidence
+
+TITLE = "Confidence"
+QUESTION = "When a model says it is 80% sure, is it right in 80% of the cases?"
+
+
+def content(evidence: Evidence) -> dict[str, Any]:
+    main, served = evidence.main, evidence.card["run"]
+    half = next(point for point in evidence.best["coverage"] if point["coverage"] == 0.5)
+    lines = {
+        model: [(point["coverage"], point["accuracy"]) for point in record["coverage"]]
+        for model, record in main["models"].items()
+        if not model.endswith("-ensemble")
+    }
+    return {
+        "reliability": {name: _reliability(name, report, report["best"]) for name, report in evidence.reports.items()},
+        "served": _reliability(f"{evidence.served}-served", main, served) if served in main["models"] else None,
+        "coverage": line_chart(
+            "coverage",
+            lines,
+            f"Line chart: accuracy on the most confident faces against their share, for {evidence.served}; the surer "
+            f"the answers, the more often they are right. {main['best']} gets {half['accuracy']:.1%} of its surest half "
+            f"right, and {evidence.best['accuracy']:.1%} of all.",
+            "Accuracy against coverage: the share of faces that get an answer.",
+            x_title="share of faces that get an answer",
+            x_ticks=percent_ticks(0, 1),
+            y=(0.4, 1),
+            y_ticks=percent_ticks(0.4, 1),
+            form="{y:.1%} right on {x:.0%} of the faces",
+        ),
+        "lines": list(lines),
+        "half": half,
+    }
+
+
+def _reliability(name: str, report: Any, model: str) -> Any:
+    record = report["models"][model]["calibration"]
+    before, after = record["before"], record["after"]
+    return reliability_chart(
+        f"reliability-{name}",
+        {"before": before["reliability"], "after": after["reliability"]},
+        f"Reliability diagram of {model}: accuracy against confidence. The expected calibration error is "
+        f"{before['ece']:.1%} before and {after['ece']:.1%} after fitting a temperature.",
+        f"{model}, {name.removesuffix('-served')}: before (blue) and after (orange) fitting a temperature.",
+    )

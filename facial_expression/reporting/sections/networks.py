@@ -1,0 +1,28 @@
+"""The layers of every network, counted by code."""
+
+from typing import Any
+
+from facial_expression.reporting.evidence import Evidence
+
+TITLE = "The networks"
+QUESTION = "How large are they, and what does one face cost?"
+
+
+def content(evidence: Evidence) -> dict[str, Any]:
+    alike: dict[str, list[str]] = {}
+    for run, probe in evidence.probes.items():
+        # Runs of one network differ in the number of classes alone.
+        alike.setdefault(",".join(probe.layers["layer"]) + str(probe.about["module"]), []).append(run)
+    return {
+        "networks": [
+            {"runs": runs, "about": evidence.probes[runs[0]].about, "layers": _weighted(evidence, runs[0])}
+            for runs in alike.values()
+        ],
+        "absent": [run for run in evidence.runs if run not in evidence.probes],
+    }
+
+
+def _weighted(evidence: Evidence, run: str) -> list[dict[str, Any]]:
+    """Rows of the layer table, without rescaling and input, which have no shape of their own."""
+    layers = evidence.probes[run].layers
+    return layers[~layers["kind"].isin(["InputLayer", "Rescaling"])].to_dict("records")

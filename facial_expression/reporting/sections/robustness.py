@@ -1,0 +1,60 @@
+"""Accuracy on damaged pictures."""
+
+from typing import Any
+
+import pandas as pd
+
+from facial_expression.reporting.charts import line_chart, percent_ticks
+from facial_expression.reporting.evidence import Evidence
+
+TITLE = "Robustness"
+QUESTION = (
+    "How much blur, noise, darkness, rotation, occlusion, compression or down-scaling does each network withstand?"
+)
+
+
+def content(evidence: Evidence) -> dict[str, Any]:
+    tables = {run: probe.robustness for run, probe in evidence.probes.items()}
+    kinds = list(dict.fromkeys(kind for table in tables.values() for kind in table["corruption"] if kind != "none"))
+    runs = {
+        run: {"clean": _clean(table), "rows": {kind: _of_kind(table, kind).to_dict("records") for kind in kinds}}
+        for run, table in tables.items()
+    }
+    return {
+        "charts": [_chart(kind, tables) for kind in kinds],
+        "kinds": kinds,
+        "runs": runs,
+        "faces": [f"{n:,}" for n in sorted({int(n) for table in tables.values() for n in table["n"]})],
+        "widest": max((float((table["high"] - table["low"]).max()) / 2 for table in tables.values()), default=0.0),
+    }
+
+
+def _chart(kind: str, tables: dict[str, pd.DataFrame]) -> Any:
+    lines = {
+        run: [(0.0, _clean(table)), *enumerate(map(float, _of_kind(table, kind)["accuracy"]), start=1)]
+        for run, table in tables.items()
+    }
+    any_table = next(iter(tables.values()))
+    rows = _of_kind(any_table, kind)
+    ends = {run: points[-1][1] for run, points in lines.items()}
+    best, worst = max(ends, key=lambda run: ends[run]), min(ends, key=lambda run: ends[run])
+    return line_chart(
+        f"robustness-{kind.replace(' ', '-').lower()}",
+        lines,
+        f"Line chart: accuracy under {kind} at five strengths. At the strongest, {best} is best with {ends[best]:.1%} "
+        f"and {worst} worst with {ends[worst]:.1%}.",
+        f"{kind} ({rows['unit'].iloc[0]})",
+        x_title="",
+        x_ticks=[(0, "none"), *((step, f"{value:g}") for step, value in enumerate(rows["strength"], start=1))],
+        y=(0, 0.8),
+        y_ticks=percent_ticks(0, 0.8),
+        form="{y:.1%}",
+    )
+
+
+def _clean(table: pd.DataFrame) -> float:
+    return float(table.loc[table["corruption"] == "none", "accuracy"].iloc[0])
+
+
+def _of_kind(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    return table[table["corruption"] == kind]

@@ -1,0 +1,122 @@
+"""Draw the report: one page that shows the evidence, in an edition for everyone and one with the faces of FER2013.
+
+    dvc repro report report_with_faces
+    python -m stages.report --faces
+
+reads   reports/dataset.json, reports/analysis/, reports/crowd/, reports/probes/, reports/history/,
+        models/serving/card.json, the font of the web app; with --faces also data/decoded/, data/aligned/,
+        data/near_duplicates.csv
+writes  reports/report.html and reports/figures/, without a face of FER2013; with --faces reports/report-with-faces.html
+
+Takes two seconds. Everything that the first edition reads is in git, so it can be drawn in any clone.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from facial_expression.analysis.tables import read_table
+from facial_expression.data.face_table import read_face_table
+from facial_expression.data.synthetic import draw_face
+from facial_expression.emotions import NAMES
+from facial_expression.evaluation.tables import STUDY, is_comparable
+from facial_expression.faces.crops import make_cropper
+from facial_expression.faces.detection import DetectionPass, FaceDetector
+from facial_expression.faces.mean_shape import load_mean_shape
+from facial_expression.files import atomic_write, read_json
+from facial_expression.params import Params, load_params
+from facial_expression.reporting.evidence import Evidence, read_analysis, read_histories, read_probes
+from facial_expression.reporting.figure import Figure
+from facial_expression.reporting.page import build_sections, render
+from facial_expression.reporting.pictures import Gallery, fer2013_gallery, synthetic_gallery
+from stages._stage import (
+    ALIGNED,
+    ANALYSIS,
+    CROWD,
+    DATASET,
+    DECODED,
+    FIGURES,
+    FONT,
+    NEAR_DUPLICATES,
+    PROBES,
+    REPORT,
+    REPORT_WITH_FACES,
+    SERVING,
+    history_path,
+    run_stage,
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Draw the report")
+    parser.add_argument("--faces", action="store_true", help="the edition with the faces of the data")
+    with_faces = parser.parse_args().faces
+    params = load_params()
+    evidence = _read(params)
+    sections = build_sections(evidence)
+    gallery = _gallery_of_data(evidence) if with_faces else _synthetic_gallery(params)
+    page = render(evidence, sections, gallery, FONT.read_bytes())
+    path = REPORT_WITH_FACES if with_faces else REPORT
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+    if not with_faces:
+        _write_figures(FIGURES, [figure for section in sections for figure in section.figures])
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _read(params: Params) -> Evidence:
+    reports = {name: read_analysis(ANALYSIS / f"{name}.json", name) for name in params.evaluate}
+    study_classes = [report["classes"] for report in reports.values() if report["protocol"] == "study"]
+    is_study = bool(study_classes) and is_comparable(params.download, study_classes[0])
+    return Evidence(
+        dataset=read_json(DATASET, "dvc repro filter_classes"),
+        data=read_json(ANALYSIS / "data.json", "dvc repro audit"),
+        crowd=read_json(CROWD / "agreement.json", "dvc repro crowd"),
+        reports=reports,
+        served=params.export.report,
+        card=read_json(SERVING / "card.json", "dvc repro export"),
+        runs={name: run.protocol for name, run in params.all_runs.items()},
+        probes=read_probes(PROBES, {name: f"probe_{run.stage}" for name, run in params.all_runs.items()}),
+        histories=read_histories({name: history_path(run.protocol, name) for name, run in params.all_runs.items()}),
+        study=STUDY if is_study else {},
+        origin={
+            "data": "FER2013" if params.download.dataset == "fer2013" else "synthetic faces",
+            "MD5 of the data": params.download.md5 if params.download.dataset == "fer2013" else "none",
+            "MD5 of the crowd's labels": params.crowd.md5 or "absent",
+        },
+    )
+
+
+def _synthetic_gallery(params: Params) -> Gallery:
+    aligner = make_cropper("aligned", params.align.model_dump(), load_mean_shape())
+    passes = [DetectionPass(**settings.model_dump()) for settings in params.align.passes]
+    detector = FaceDetector(passes, params.align.landmark_enlargement)
+
+    def draw(number: int) -> tuple[np.ndarray, str]:
+        emotion = NAMES[number % len(NAMES)]
+        return draw_face(emotion, np.random.default_rng([0, number])), emotion
+
+    def landmarks_of(face: np.ndarray) -> np.ndarray | None:
+        return next((found.landmarks for found in detector.detect(face)), None)
+
+    return synthetic_gallery(draw, landmarks_of, aligner.crop)
+
+
+def _gallery_of_data(evidence: Evidence) -> Gallery:
+    pairs = read_table(NEAR_DUPLICATES, ["first", "second", "correlation"], "dvc repro audit")
+    decoded, aligned = read_face_table(DECODED), read_face_table(ALIGNED, memory_map=True)
+    wanted = {one["row"] for report in evidence.reports.values() for one in report["suspects"]["list"]}
+    wanted |= {one["row"] for one in evidence.main["mistakes"]}
+    return fer2013_gallery(decoded, aligned, wanted, pairs, evidence.data["least_correlation"])
+
+
+def _write_figures(directory: Path, figures: list[Figure]) -> None:
+    with atomic_write(directory) as temporary:
+        temporary.mkdir()
+        for figure in figures:
+            (temporary / f"{figure.name}.svg").write_text(figure.file, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    run_stage(main)
