@@ -47,10 +47,12 @@ def group_faces(faces: pd.DataFrame, landmarks: np.ndarray, pictures: np.ndarray
     distance = np.hypot(*eyes.T) / pictures.shape[1]
     return {
         "found": _found(faces),
-        "turn": _cut("head turned sideways", turn(landmarks), (0.15, 0.3, 0.5), detected, "{:.2f}"),
-        "tilt": _cut("head tilted, degrees", tilt, (3, 7, 15), detected, "{:.0f}"),
-        "size": _quarters("distance of the eyes, share of the picture's width", distance, detected, "{:.2f}"),
-        "brightness": _quarters("mean gray level of the face", _brightness(faces, pictures), detected, "{:.0f}"),
+        "turn": _cut("turn of the head (0 frontal, 1 profile)", turn(landmarks), (0.15, 0.3, 0.5), detected, "{:.2f}"),
+        "tilt": _cut("tilt of the head in degrees", tilt, (3, 7, 15), detected, "{:.0f}"),
+        "size": _quarters("distance of the eyes (share of the picture)", distance, detected, "{:.2f}"),
+        "brightness": _quarters(
+            "brightness of the face (mean gray level)", _brightness(faces, pictures), detected, "{:.0f}"
+        ),
     }
 
 

@@ -70,6 +70,7 @@ def analyze_models(
     models = {name: analyze_model(records[name], *probabilities[name], faces, least, seed) for name in records}
     predictions = {name: test.argmax(axis=1) for name, (_, test) in probabilities.items()}
     best = max(records, key=lambda name: records[name]["validation_accuracy"])
+    correct = predictions[best] == faces.labels
     temperature = models[best]["calibration"]["temperature"]
     validation, test = (apply_temperature(part, temperature) for part in probabilities[best])
     return {
@@ -81,7 +82,10 @@ def analyze_models(
         "best": best,
         "models": models,
         "ladder": ladder(faces.labels, predictions, faces.clusters, seed),
-        "found_by_class": found_by_class(predictions[best] == faces.labels, faces),
+        "found": found_and_missed(correct, np.full(len(correct), True), faces),
+        "found_by_class": {
+            name: found_and_missed(correct, faces.labels == index, faces) for index, name in enumerate(faces.classes)
+        },
         "mistakes": mistakes(test, faces),
         "suspects": suspects(validation, test, faces),
     }
@@ -127,16 +131,10 @@ def analyze_model(
     }
 
 
-def found_by_class(correct: np.ndarray, faces: AnalyzedFaces) -> dict[str, dict[str, Any]]:
-    """Class -> accuracy on faces that the study's detector pass ``found`` and on those that it ``missed``."""
+def found_and_missed(correct: np.ndarray, chosen: np.ndarray, faces: AnalyzedFaces) -> dict[str, Any]:
+    """Accuracy on the chosen faces that the study's detector pass ``found`` and on those that it ``missed``."""
     found = faces.groups["found"].member == 0
-    return {
-        name: {
-            "found": share(correct[(faces.labels == index) & found]),
-            "missed": share(correct[(faces.labels == index) & ~found]),
-        }
-        for index, name in enumerate(faces.classes)
-    }
+    return {"found": share(correct[chosen & found]), "missed": share(correct[chosen & ~found])}
 
 
 def mistakes(probabilities: np.ndarray, faces: AnalyzedFaces) -> list[dict[str, Any]]:

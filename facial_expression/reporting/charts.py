@@ -90,7 +90,7 @@ def line_chart(
         form: text of a point, with ``x`` and ``y``.
     """
     xs = [x for points in lines.values() for x, _ in points] + [x for x, _ in x_ticks]
-    plot = Plot((min(xs), max(xs)), y)
+    plot = Plot((min(xs), max(xs)), y, bottom=40 if x_title else 26)
     plot.y_axis(y_ticks)
     plot.x_axis(x_ticks, x_title)
     for number, (label, points) in enumerate(lines.items()):
@@ -148,7 +148,7 @@ def reliability_chart(
     name: str, curves: Mapping[str, Sequence[Mapping[str, Any]]], alternative: str, caption: str
 ) -> Figure:
     """Accuracy against confidence; the diagonal is perfect. The size of a point says how many faces it holds."""
-    plot = Plot((0, 1), (0, 1), width=320, height=300)
+    plot = Plot((0, 1), (0, 1), width=320, height=300, bottom=40)
     plot.y_axis(percent_ticks(0, 1))
     plot.x_axis(percent_ticks(0, 1), "confidence")
     plot.segment((0, 0), (1, 1), "axis dash")

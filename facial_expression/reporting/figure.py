@@ -63,9 +63,9 @@ class Plot:
     width: float = 360
     height: float = 240
     left: float = 44
-    right: float = 12
+    right: float = 20
     top: float = 10
-    bottom: float = 40
+    bottom: float = 26
     elements: list[str] = field(default_factory=list)
 
     def at(self, x: float, y: float) -> Point:
@@ -105,7 +105,7 @@ class Plot:
 
     def x_axis(self, ticks: Iterable[tuple[float, str]], title: str = "") -> None:
         for value, words in ticks:
-            self.segment((value, self.y[0]), (value, self.y[1]), "grid")
+            self.segment((value, self.y[0]), (value, self.y[1]), "rule")
             self.text((value, self.y[0]), words, "tick middle", dy=15)
         if title:
             middle = (self.left + self.width - self.right) / 2
@@ -113,7 +113,7 @@ class Plot:
 
     def y_axis(self, ticks: Iterable[tuple[float, str]]) -> None:
         for value, words in ticks:
-            self.segment((self.x[0], value), (self.x[1], value), "grid")
+            self.segment((self.x[0], value), (self.x[1], value), "rule")
             self.text((self.x[0], value), words, "tick end", dx=-6, dy=4)
 
     def figure(self, name: str, alternative: str, caption: str = "") -> Figure:

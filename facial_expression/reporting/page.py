@@ -61,7 +61,14 @@ def render(evidence: Evidence, sections: list[Section], gallery: Gallery, font: 
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "points": points, "count": count, "interval": interval, "words": words}
+    environment.filters |= {
+        "percent": percent,
+        "points": points,
+        "count": count,
+        "interval": interval,
+        "p_value": p_value,
+        "words": words,
+    }
     return environment.get_template("page.html").render(
         evidence=evidence,
         sections=sections,
@@ -92,6 +99,11 @@ def count(number: int) -> str:
 def interval(share: dict[str, float] | None) -> str:
     """The ends of an interval in percent, such as 69.2–72.1; a dash for None."""
     return "—" if share is None else f"{100 * share['low']:.1f}–{100 * share['high']:.1f}"
+
+
+def p_value(value: float) -> str:
+    """A p-value with as many digits as matter, such as 0.031."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 def words(names: list[str]) -> str:

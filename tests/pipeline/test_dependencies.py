@@ -24,7 +24,19 @@ COMPUTE_NOTHING = {
 }
 """Modules that cannot change a number. A training must not depend on their wording."""
 
-ONLY_MOVE_DATA = {"joblib", "kagglehub", "pandas", "pydantic", "requests", "rich", "ruamel", "tqdm", "zc"}
+ONLY_MOVE_DATA = {
+    "jinja2",
+    "joblib",
+    "kagglehub",
+    "markupsafe",
+    "pandas",
+    "pydantic",
+    "requests",
+    "rich",
+    "ruamel",
+    "tqdm",
+    "zc",
+}
 """Libraries that read, arrange, show and write."""
 
 CODE = ("facial_expression", "stages")

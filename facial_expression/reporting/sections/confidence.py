@@ -24,8 +24,8 @@ def content(evidence: Evidence) -> dict[str, Any]:
             "coverage",
             lines,
             f"Line chart: accuracy on the most confident faces against their share, for {evidence.served}; the surer "
-            f"the answers, the more often they are right. {main['best']} gets {half['accuracy']:.1%} of its surest half "
-            f"right, and {evidence.best['accuracy']:.1%} of all.",
+            f"the answers, the more often they are right. {main['best']} gets {half['accuracy']:.1%} of its surest "
+            f"half right, and {evidence.best['accuracy']:.1%} of all.",
             "Accuracy against coverage: the share of faces that get an answer.",
             x_title="share of faces that get an answer",
             x_ticks=percent_ticks(0, 1),

@@ -1,5 +1,6 @@
 """For which faces the models fail."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from facial_expression.reporting.charts import interval_chart
@@ -21,14 +22,13 @@ def content(evidence: Evidence) -> dict[str, Any]:
         )
     ]
     rows = [{"kind": "class", "name": name, "share": share} for name, share in classes.items()]
-    spread = {}
+    spread = []
     for kind, group in main["groups"].items():
         shares = {name: share for name, share in zip(group["names"], record["groups"][kind], strict=True) if share}
         rows += [{"kind": group["title"], "name": name, "share": share} for name, share in shares.items()]
         if not shares:
             continue
-        values = [share["value"] for share in shares.values()]
-        spread[kind] = {"title": group["title"], "points": max(values) - min(values)}
+        spread.append(_spread(group["title"], shares))
         charts.append(
             interval_chart(
                 f"groups-{kind}",
@@ -37,5 +37,17 @@ def content(evidence: Evidence) -> dict[str, Any]:
                 f"by {group['title']}",
             )
         )
-    worst, best = (choose(classes, key=lambda name: classes[name]["value"]) for choose in (min, max))
+    worst, best = _ends(classes)
     return {"charts": charts, "rows": rows, "spread": spread, "worst": worst, "best": best, "classes": classes}
+
+
+def _ends(shares: Mapping[str, Mapping[str, float]]) -> tuple[str, str]:
+    """The groups with the lowest and the highest accuracy."""
+    return min(shares, key=lambda name: shares[name]["value"]), max(shares, key=lambda name: shares[name]["value"])
+
+
+def _spread(title: str, shares: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    worst, best = _ends(shares)
+    low, high = shares[worst], shares[best]
+    apart = low["high"] < high["low"]
+    return {"title": title, "worst": worst, "best": best, "low": low, "high": high, "apart": apart}

@@ -36,8 +36,8 @@ def content(evidence: Evidence) -> dict[str, Any]:
             matrix,
             classes,
             "Matrix: FER2013's labels down, the crowd's across. The crowd confirms "
-            f"{by_class[highest]['value']:.0%} of {highest}, the most, and {by_class[lowest]['value']:.0%} of {lowest}, "
-            "the least.",
+            f"{by_class[highest]['value']:.0%} of {highest}, the most, and {by_class[lowest]['value']:.0%} of "
+            f"{lowest}, the least.",
             "FER2013's labels (down) and the crowd's (across), in percent of each of FER2013's.",
         ),
         "against": interval_chart(

@@ -31,7 +31,7 @@ def content(evidence: Evidence) -> dict[str, Any]:
         )
         for name, report in evidence.reports.items()
     }
-    main = evidence.main["found_by_class"]
+    main, found = evidence.main["found_by_class"], evidence.main["found"]["found"]
     both = {name: pair for name, pair in main.items() if pair["found"] and pair["missed"]}
     missed = (
         pair_bars(
@@ -52,6 +52,9 @@ def content(evidence: Evidence) -> dict[str, Any]:
         "charts": charts,
         "missed": missed,
         "found_by_class": main,
+        "all_found": found,
+        "all_missed": evidence.main["found"]["missed"],
+        "dropping": found["value"] - evidence.best["accuracy"],
         "unleaked": {name: report["unleaked"] for name, report in evidence.reports.items() if report["unleaked"]},
         "candidates": [
             {"distance": distance, "pairs": pairs} for distance, pairs in evidence.data["candidates"]["pairs"].items()
