@@ -5,8 +5,8 @@
 reads   data/decoded/, the block `crowd` of params.yaml, the environment variable FERPLUS_LABELS
 writes  reports/crowd/: agreement.json, and disagreements.csv: the rows for which the crowd's label is another one
 
-Takes a second. Git holds both files, so later stages need no FER+. DVC knows the labels by `crowd.md5`; with null
-there, the crowd is left out.
+Takes a second. Git holds both files, so later stages need no FER+. DVC knows the labels by `crowd.md5`. With null
+there, or with other data than FER2013, the crowd is left out.
 """
 
 import os
@@ -16,16 +16,18 @@ import pandas as pd
 
 from facial_expression.analysis.crowd import crowd_labels, describe_agreement, read_votes
 from facial_expression.data.face_table import read_face_table
+from facial_expression.evaluation.tables import FER2013_MD5
 from facial_expression.files import atomic_write, write_json
 from facial_expression.params import load_params
 from stages._stage import CROWD, DECODED, run_stage
 
 
 def main() -> None:
-    settings = load_params().crowd
+    params = load_params()
+    settings, is_fer2013 = params.crowd, (params.download.dataset, params.download.md5) == ("fer2013", FER2013_MD5)
     faces = read_face_table(DECODED, memory_map=True).faces
     agreement, different = None, pd.DataFrame({"row": [], "crowd": []})
-    if settings.md5:
+    if settings.md5 and is_fer2013:
         path = os.environ.get("FERPLUS_LABELS") or settings.labels or "fer2013new.csv"
         votes = read_votes(Path(path).expanduser(), settings.md5, faces["usage"])
         labels = crowd_labels(votes)
@@ -35,7 +37,7 @@ def main() -> None:
         temporary.mkdir()
         write_json(temporary / "agreement.json", agreement)
         different.to_csv(temporary / "disagreements.csv", index=False, lineterminator="\n")
-    print(f"the crowd says otherwise for {len(different):,} faces" if agreement else "crowd.md5 is null: no crowd")
+    print(f"the crowd says otherwise for {len(different):,} faces" if agreement else "no crowd for these pictures")
 
 
 if __name__ == "__main__":

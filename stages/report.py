@@ -67,12 +67,13 @@ def main() -> None:
 
 def _read(params: Params) -> Evidence:
     reports = {name: read_analysis(ANALYSIS / f"{name}.json", name) for name in params.evaluate}
+    crowd = read_json(CROWD / "agreement.json", "dvc repro crowd")
     study_classes = [report["classes"] for report in reports.values() if report["protocol"] == "study"]
     is_study = bool(study_classes) and is_comparable(params.download, study_classes[0])
     return Evidence(
         dataset=read_json(DATASET, "dvc repro filter_classes"),
         data=read_json(ANALYSIS / "data.json", "dvc repro audit"),
-        crowd=read_json(CROWD / "agreement.json", "dvc repro crowd"),
+        crowd=crowd,
         reports=reports,
         served=params.export.report,
         card=read_json(SERVING / "card.json", "dvc repro export"),
@@ -83,7 +84,7 @@ def _read(params: Params) -> Evidence:
         origin={
             "data": "FER2013" if params.download.dataset == "fer2013" else "synthetic faces",
             "MD5 of the data": params.download.md5 if params.download.dataset == "fer2013" else "none",
-            "MD5 of the crowd's labels": params.crowd.md5 or "absent",
+            "MD5 of the crowd's labels": params.crowd.md5 if crowd and params.crowd.md5 else "absent",
         },
     )
 

@@ -2,7 +2,7 @@
 
     make demo
 
-Takes about six minutes on two cores, after the installation. The copy in demo/ is a repository of its own with one
+Takes about seven minutes on two cores, after the installation. The copy in demo/ is a repository of its own with one
 commit: change its params.yaml, run `dvc repro` or `dvc exp run` in it, compare with `dvc metrics diff`. A second
 `make demo` brings its code and parameters back to the project's, and reruns only what that changes.
 """
@@ -37,7 +37,7 @@ def main() -> None:
     console = Console(highlight=False)
     console.print("\n[bold]Synthetic faces and short trainings: the figures say nothing about real faces.[/bold]\n")
     console.print(results_table(models, comparable=False))
-    console.print("\nopen  demo/reports/official-6/figures/accuracy.png and confusion.png beside it")
+    console.print("\nopen  demo/reports/report.html, the report: a page with every figure; no server needed")
     console.print("try   cd demo && ../.venv/bin/dvc metrics show")
     console.print("then  make repro, for the real data (README.md)")
 

@@ -70,6 +70,13 @@ def test_programming_error_keeps_its_traceback(error):
         (("stages.filter_classes",), "data/decoded/images.npy is missing: run `dvc repro`"),
         (("stages.train_wide", "wide"), "data/filtered/images.npy is missing: run `dvc repro`"),
         (("stages.export",), "reports/official-6/models.json is missing: run `dvc repro evaluate@official-6`"),
+        (("stages.crowd",), "data/decoded/images.npy is missing: run `dvc repro`"),
+        (("stages.audit",), "data/decoded/images.npy is missing: run `dvc repro`"),
+        (("stages.probe", "smal"), "params.yaml has no run 'smal', but study-shallow, "),
+        (("stages.probe", "small"), "data/filtered/images.npy is missing: run `dvc repro`"),
+        (("stages.analyze", "official"), "evaluate in params.yaml has no report 'official', but study-6, "),
+        (("stages.analyze", "official-6"), "data/filtered/images.npy is missing: run `dvc repro`"),
+        (("stages.report",), "reports/analysis/study-6.json is missing: run `dvc repro analyze@study-6`"),
     ],
 )
 def test_script_run_by_hand_says_what_is_missing(tmp_path, words, message):
@@ -119,10 +126,14 @@ def test_script_docstring_names_command_inputs_and_outputs(script):
 
 def test_stages_follow_the_runs_and_reports():
     listed = {line.split()[0] for line in dvc(ROOT, "stage", "list").stdout.splitlines()}
+    of_run = ("train", "predict", "probe")
     for name, run in PARAMS.all_runs.items():
-        assert {f"train_{run.stage}@{name}", f"predict_{run.stage}@{name}"} <= listed
-    assert {f"evaluate@{report}" for report in PARAMS.evaluate} <= listed
-    assert len(listed) == 4 + 2 * len(PARAMS.all_runs) + len(PARAMS.evaluate) + 1
+        assert {f"{stage}_{run.stage}@{name}" for stage in of_run} <= listed
+    of_report = ("evaluate", "analyze")
+    assert {f"{stage}@{report}" for stage in of_report for report in PARAMS.evaluate} <= listed
+    once = {"download", "decode", "align", "filter_classes", "crowd", "audit", "export", "report", "report_with_faces"}
+    assert once <= listed
+    assert len(listed) == len(once) + len(of_run) * len(PARAMS.all_runs) + len(of_report) * len(PARAMS.evaluate)
 
 
 @pytest.mark.parametrize("stage", STAGES)
