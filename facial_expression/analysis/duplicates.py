@@ -57,7 +57,8 @@ def _correlations(images: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
         left, right = (images[index].astype(np.float64).ravel() for index in (one, other))
         left, right = left - left.mean(), right - right.mean()
         scale = np.sqrt((left**2).sum() * (right**2).sum())
-        correlations[number] = (left * right).sum() / scale if scale else float((left == right).all())
+        # A picture of a single gray correlates with nothing but itself.
+        correlations[number] = (left * right).sum() / scale if scale else np.array_equal(images[one], images[other])
     return correlations.round(4)
 
 

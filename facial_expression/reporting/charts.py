@@ -78,28 +78,27 @@ def line_chart(
     y: Point,
     y_ticks: Sequence[tuple[float, str]],
     styles: Sequence[str] | None = None,
-    dots: bool = True,
     form: str = "{y:.1%}",
+    width: float = 360,
 ) -> Figure:
-    """Lines over a common x axis.
+    """Lines over a common x axis; what lies outside the y axis is left out.
 
     Args:
         lines: label -> points.
         styles: of the lines; the series in turn by default.
-        dots: whether each point can be hovered.
         form: text of a point, with ``x`` and ``y``.
+        width: of the drawing; as wide as it is shown, so that its text is as large as other text.
     """
     xs = [x for points in lines.values() for x, _ in points] + [x for x, _ in x_ticks]
-    plot = Plot((min(xs), max(xs)), y, bottom=40 if x_title else 26)
+    plot = Plot((min(xs), max(xs)), y, width, 130 + 0.3 * width, bottom=40 if x_title else 26)
     plot.y_axis(y_ticks)
     plot.x_axis(x_ticks, x_title)
     for number, (label, points) in enumerate(lines.items()):
         style = styles[number] if styles else series(number)
-        inside = [(x, min(max(value, y[0]), y[1])) for x, value in points]
+        inside = [(x, value) for x, value in points if y[0] <= value <= y[1]]
         plot.line(inside, style)
-        for point, (x, value) in zip(inside, points, strict=True):
-            if dots:
-                plot.dot(point, style, f"{label}: {form.format(x=x, y=value)}", 3)
+        for x, value in inside:
+            plot.dot((x, value), style, f"{label}: {form.format(x=x, y=value)}", 3)
     return plot.figure(name, alternative, caption)
 
 

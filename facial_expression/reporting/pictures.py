@@ -97,7 +97,7 @@ def synthetic_gallery(
         align: face and landmarks -> the aligned crop.
     """
     faces = [draw(number) for number in range(SHOWN)]
-    triples = []
+    triples: list[tuple[Picture, Picture, Picture]] = []
     for image, emotion in faces:
         landmarks = landmarks_of(image)
         if landmarks is not None and len(triples) < TRIPLES:
@@ -140,11 +140,12 @@ def fer2013_gallery(
     in_first_pass = (aligned.faces["detector_pass"] == 1).to_numpy()
     found = aligned.select(in_first_pass & (np.cumsum(in_first_pass) <= TRIPLES))
     raw = found.with_images_of(decoded).images
-    triples = [triple(*one) for one in zip(raw, found.landmarks, found.images, found.faces["emotion"], strict=True)]
+    landmarks = found.landmarks if found.landmarks is not None else ()
+    triples = [triple(*one) for one in zip(raw, landmarks, found.images, found.faces["emotion"], strict=True)]
     accepted = pairs["correlation"] >= least_correlation
     return Gallery(
         "pictures of the data, which may not be passed on",
-        first_pictures(decoded.images[:SHOWN], emotions[:SHOWN]),
+        first_pictures(list(decoded.images[:SHOWN]), emotions[:SHOWN].tolist()),
         triples,
         {row: of_row(row) for row in sorted(rows)},
         nearest(pairs[accepted], ascending=True),

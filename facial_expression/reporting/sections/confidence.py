@@ -1,5 +1,6 @@
 """Whether a probability means what it says, and what answering only when sure is worth."""
 
+import math
 from typing import Any
 
 from facial_expression.reporting.charts import line_chart, percent_ticks, reliability_chart
@@ -11,12 +12,13 @@ QUESTION = "When a model says it is 80% sure, is it right in 80% of the cases?"
 
 def content(evidence: Evidence) -> dict[str, Any]:
     main, served = evidence.main, evidence.card["run"]
-    half = next(point for point in evidence.best["coverage"] if point["coverage"] == 0.5)
     lines = {
         model: [(point["coverage"], point["accuracy"]) for point in record["coverage"]]
         for model, record in main["models"].items()
         if not model.endswith("-ensemble")
     }
+    lowest = math.floor(5 * min(y for points in lines.values() for _, y in points)) / 5
+    half = next(point for point in evidence.best["coverage"] if point["coverage"] == 0.5)
     return {
         "reliability": {name: _reliability(name, report, report["best"]) for name, report in evidence.reports.items()},
         "served": _reliability(f"{evidence.served}-served", main, served) if served in main["models"] else None,
@@ -29,8 +31,8 @@ def content(evidence: Evidence) -> dict[str, Any]:
             "Accuracy against coverage: the share of faces that get an answer.",
             x_title="share of faces that get an answer",
             x_ticks=percent_ticks(0, 1),
-            y=(0.4, 1),
-            y_ticks=percent_ticks(0.4, 1),
+            y=(lowest, 1),
+            y_ticks=percent_ticks(lowest, 1),
             form="{y:.1%} right on {x:.0%} of the faces",
         ),
         "lines": list(lines),

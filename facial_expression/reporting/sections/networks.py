@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from facial_expression.reporting.evidence import Evidence
+from facial_expression.reporting.evidence import Evidence, Probe
 
 TITLE = "The networks"
 QUESTION = "How large are they, and what does one face cost?"
@@ -15,14 +15,13 @@ def content(evidence: Evidence) -> dict[str, Any]:
         alike.setdefault(",".join(probe.layers["layer"]) + str(probe.about["module"]), []).append(run)
     return {
         "networks": [
-            {"runs": runs, "about": evidence.probes[runs[0]].about, "layers": _weighted(evidence, runs[0])}
+            {"runs": runs, "about": evidence.probes[runs[0]].about, "layers": _shown(evidence.probes[runs[0]])}
             for runs in alike.values()
         ],
         "absent": [run for run in evidence.runs if run not in evidence.probes],
     }
 
 
-def _weighted(evidence: Evidence, run: str) -> list[dict[str, Any]]:
-    """Rows of the layer table, without rescaling and input, which have no shape of their own."""
-    layers = evidence.probes[run].layers
-    return layers[~layers["kind"].isin(["InputLayer", "Rescaling"])].to_dict("records")
+def _shown(probe: Probe) -> list[Any]:
+    """Rows of the layer table, without input and rescaling, which compute nothing that is learned."""
+    return probe.layers[~probe.layers["kind"].isin(["InputLayer", "Rescaling"])].to_dict("records")

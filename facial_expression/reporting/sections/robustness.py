@@ -1,5 +1,6 @@
 """Accuracy on damaged pictures."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -34,6 +35,7 @@ def _chart(kind: str, tables: dict[str, pd.DataFrame]) -> Any:
         run: [(0.0, _clean(table)), *enumerate(map(float, _of_kind(table, kind)["accuracy"]), start=1)]
         for run, table in tables.items()
     }
+    highest = math.ceil(5 * max(y for points in lines.values() for _, y in points)) / 5
     any_table = next(iter(tables.values()))
     rows = _of_kind(any_table, kind)
     ends = {run: points[-1][1] for run, points in lines.items()}
@@ -46,8 +48,8 @@ def _chart(kind: str, tables: dict[str, pd.DataFrame]) -> Any:
         f"{kind} ({rows['unit'].iloc[0]})",
         x_title="",
         x_ticks=[(0, "none"), *((step, f"{value:g}") for step, value in enumerate(rows["strength"], start=1))],
-        y=(0, 0.8),
-        y_ticks=percent_ticks(0, 0.8),
+        y=(0, highest),
+        y_ticks=percent_ticks(0, highest),
         form="{y:.1%}",
     )
 
