@@ -1,9 +1,11 @@
 """How far a model's confidence can be trusted."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from facial_expression.analysis.intervals import interval_over, share
 from facial_expression.evaluation.metrics import expected_calibration_error
 
 BINS = 15
@@ -33,11 +35,27 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray) -> list[dict[str,
     ]
 
 
-def calibration(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
-    """``ece``, ``brier`` and the bins of ``reliability``."""
+def calibration(labels: np.ndarray, probabilities: np.ndarray, samples: Sequence[np.ndarray]) -> dict[str, Any]:
+    """``ece`` and ``brier``, the ends of their intervals, and the bins of ``reliability``.
+
+    Args:
+        labels: int, shape (N,).
+        probabilities: float, shape (N, classes).
+        samples: bootstrap samples (:func:`facial_expression.analysis.intervals.resample_faces`).
+    """
+
+    def error(faces: np.ndarray) -> float:
+        return expected_calibration_error(labels[faces], probabilities[faces], BINS)
+
+    def brier(faces: np.ndarray) -> float:
+        return brier_score(labels[faces], probabilities[faces])
+
+    everything = np.arange(len(labels))
     return {
-        "ece": round(expected_calibration_error(labels, probabilities, BINS), 6),
-        "brier": round(brier_score(labels, probabilities), 6),
+        "ece": round(error(everything), 6),
+        "ece_interval": interval_over(samples, error),
+        "brier": round(brier(everything), 6),
+        "brier_interval": interval_over(samples, brier),
         "reliability": reliability(labels, probabilities),
     }
 
@@ -64,19 +82,15 @@ def coverage_curve(labels: np.ndarray, probabilities: np.ndarray) -> list[dict[s
     return points
 
 
-def above_threshold(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, float | None]:
+def above_threshold(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, Any]:
     """What a threshold on the confidence does: ``coverage``, and accuracy on ``answered`` and ``uncertain`` faces."""
     confidence, correct = _confidence(labels, probabilities)
     answered = confidence >= threshold
-
-    def accuracy(chosen: np.ndarray) -> float | None:
-        return round(float(correct[chosen].mean()), 6) if chosen.any() else None
-
     return {
         "threshold": threshold,
-        "coverage": round(float(answered.mean()), 6),
-        "answered": accuracy(answered),
-        "uncertain": accuracy(~answered),
+        "coverage": share(answered),
+        "answered": share(correct[answered]),
+        "uncertain": share(correct[~answered]),
     }
 
 

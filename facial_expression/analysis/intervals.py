@@ -1,12 +1,21 @@
 """95% intervals: of fractions, and of means over faces of which some show the same picture."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypedDict
 
 import numpy as np
 from scipy.stats import binomtest
 
 RESAMPLES = 10_000
+FEWER_RESAMPLES = 1000
+"""For statistics that must be computed anew for each resample."""
+
+
+class Ends(TypedDict):
+    """The ends of a 95% interval."""
+
+    low: float
+    high: float
 
 
 class Fraction(TypedDict):
@@ -56,6 +65,33 @@ def cluster_interval(values: np.ndarray, clusters: np.ndarray, seed: int) -> tup
     means = (drawn @ kinds[1]) / (drawn @ kinds[0])
     low, high = np.quantile(means, [0.025, 0.975])
     return round(float(low), 6), round(float(high), 6)
+
+
+def resample_faces(clusters: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Bootstrap samples of faces that draw whole clusters, for statistics that are no means.
+
+    Args:
+        clusters: shape (N,), a key per face, equal for the same picture.
+        seed: of the bootstrap.
+
+    Returns:
+        ``FEWER_RESAMPLES`` arrays of indices of faces.
+    """
+    order = np.argsort(clusters, kind="stable")
+    _, starts, sizes = np.unique(clusters[order], return_index=True, return_counts=True)
+    generator = np.random.default_rng(seed)
+    samples = []
+    for _ in range(FEWER_RESAMPLES):
+        drawn = generator.integers(0, len(starts), len(starts))
+        within = np.arange(sizes[drawn].sum()) - np.repeat(np.cumsum(sizes[drawn]) - sizes[drawn], sizes[drawn])
+        samples.append(order[np.repeat(starts[drawn], sizes[drawn]) + within])
+    return samples
+
+
+def interval_over(samples: Sequence[np.ndarray], statistic: Callable[[np.ndarray], float]) -> Ends:
+    """95% percentile interval of a statistic of faces, which takes their indices."""
+    low, high = np.quantile([statistic(sample) for sample in samples], [0.025, 0.975])
+    return {"low": round(float(low), 6), "high": round(float(high), 6)}
 
 
 def mean_and_deviation(values: Sequence[float]) -> dict[str, float | int | None]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from facial_expression.analysis.confidence import above_threshold, calibration, coverage_curve
 from facial_expression.analysis.groups import Grouping
-from facial_expression.analysis.intervals import cluster_interval, share
+from facial_expression.analysis.intervals import cluster_interval, interval_over, resample_faces, share
 from facial_expression.analysis.label_noise import suspect_labels
 from facial_expression.analysis.ladder import ladder
 from facial_expression.evaluation.calibration import confidence_threshold, fit_temperature
@@ -55,7 +55,7 @@ def analyze_models(
     records: Mapping[str, Mapping[str, Any]],
     probabilities: Mapping[str, tuple[np.ndarray, np.ndarray]],
     faces: AnalyzedFaces,
-    least: float,
+    most: float,
     seed: int,
 ) -> dict[str, Any]:
     """Everything about the models of a report; see the functions below for what the entries mean.
@@ -64,10 +64,11 @@ def analyze_models(
         records: the content of ``models.json``.
         probabilities: model -> probabilities for validation and test faces before any temperature.
         faces: labels and groups.
-        least: as for :func:`analyze_model`.
+        most: as for :func:`analyze_model`.
         seed: of the bootstrap.
     """
-    models = {name: analyze_model(records[name], *probabilities[name], faces, least, seed) for name in records}
+    samples = resample_faces(faces.clusters, seed)
+    models = {name: analyze_model(records[name], *probabilities[name], faces, samples, most, seed) for name in records}
     predictions = {name: test.argmax(axis=1) for name, (_, test) in probabilities.items()}
     best = max(records, key=lambda name: records[name]["validation_accuracy"])
     correct = predictions[best] == faces.labels
@@ -80,6 +81,7 @@ def analyze_models(
         "leaked": {kind: int((faces.leak == kind).sum()) for kind in LEAKS},
         "groups": {kind: {"title": one.title, "names": list(one.names)} for kind, one in faces.groups.items()},
         "best": best,
+        "uncertain_at_most": most,
         "models": models,
         "ladder": ladder(faces.labels, predictions, faces.clusters, seed),
         "found": found_and_missed(correct, np.full(len(correct), True), faces),
@@ -92,7 +94,13 @@ def analyze_models(
 
 
 def analyze_model(
-    record: Mapping[str, Any], validation: np.ndarray, test: np.ndarray, faces: AnalyzedFaces, least: float, seed: int
+    record: Mapping[str, Any],
+    validation: np.ndarray,
+    test: np.ndarray,
+    faces: AnalyzedFaces,
+    samples: Sequence[np.ndarray],
+    most: float,
+    seed: int,
 ) -> dict[str, Any]:
     """One model's figures.
 
@@ -100,7 +108,8 @@ def analyze_model(
         record: of the model in ``models.json``.
         validation, test: probabilities before any temperature, float32, shape (faces, classes).
         faces: labels and groups.
-        least: accuracy of predictions that are shown as uncertain, at most
+        samples: bootstrap samples of the test faces.
+        most: accuracy of predictions that are shown as uncertain, at most
             (:func:`facial_expression.evaluation.calibration.confidence_threshold`).
         seed: of the bootstrap.
     """
@@ -109,16 +118,17 @@ def analyze_model(
     predictions = test.argmax(axis=1)
     correct = predictions == faces.labels
     low, high = cluster_interval(correct, faces.clusters, seed)
-    threshold = confidence_threshold(cooled_validation, faces.validation_labels, least)
+    threshold = confidence_threshold(cooled_validation, faces.validation_labels, most)
     return {
         **record,
         "clustered": {"low": low, "high": high},
+        "macro_f1_interval": interval_over(samples, lambda chosen: macro_f1(faces.labels[chosen], predictions[chosen])),
         "classes": {name: share(correct[faces.labels == index]) for index, name in enumerate(faces.classes)},
         "confusion": confusion_matrix(faces.labels, predictions, len(faces.classes)).tolist(),
         "calibration": {
             "temperature": fitted,
-            "before": calibration(faces.labels, test),
-            "after": calibration(faces.labels, cooled),
+            "before": calibration(faces.labels, test, samples),
+            "after": calibration(faces.labels, cooled, samples),
         },
         "coverage": coverage_curve(faces.labels, cooled),
         "uncertain": above_threshold(faces.labels, cooled, threshold),
@@ -188,6 +198,13 @@ def suspects(validation: np.ndarray, test: np.ndarray, faces: AnalyzedFaces) -> 
         "crowd_agrees": sum(entry["crowd"] == entry["suggested"] for entry in named),
         "list": entries,
     }
+
+
+def macro_f1(labels: np.ndarray, predictions: np.ndarray) -> float:
+    """As :func:`facial_expression.evaluation.metrics.macro_f1`, fast enough for thousands of resamples."""
+    right = np.bincount(labels[predictions == labels], minlength=max(labels.max(), predictions.max()) + 1)
+    counted = np.bincount(labels, minlength=len(right)) + np.bincount(predictions, minlength=len(right))
+    return float((2 * right[counted > 0] / counted[counted > 0]).mean())
 
 
 def _against_crowd(predictions: np.ndarray, faces: AnalyzedFaces) -> dict[str, Any] | None:

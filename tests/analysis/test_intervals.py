@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from facial_expression.analysis.intervals import cluster_interval, mean_and_deviation, share, wilson
+from facial_expression.analysis.intervals import (
+    cluster_interval,
+    interval_over,
+    mean_and_deviation,
+    resample_faces,
+    share,
+    wilson,
+)
 
 
 def test_wilson_interval_of_a_known_case():
@@ -38,3 +45,20 @@ def test_copies_of_every_face_widen_the_interval():
 def test_deviation_needs_two_values():
     assert mean_and_deviation([0.5]) == {"mean": 0.5, "deviation": None, "n": 1}
     assert mean_and_deviation([0.4, 0.6]) == {"mean": 0.5, "deviation": pytest.approx(0.141421), "n": 2}
+
+
+def test_samples_hold_clusters_as_a_whole():
+    clusters = np.array([7, 3, 7, 5, 3, 7])
+    samples = resample_faces(clusters, seed=1)
+    for sample in samples:
+        counts = np.bincount(sample, minlength=6)
+        assert counts[0] == counts[2] == counts[5]
+        assert counts[1] == counts[4]
+        assert counts[0] + counts[1] + counts[3] == 3
+    assert len({tuple(sample) for sample in samples}) > 5
+
+
+def test_interval_of_a_mean_is_the_same_either_way():
+    values, clusters = np.arange(600) % 3 == 0, np.arange(600) // 2
+    ends = interval_over(resample_faces(clusters, seed=1), lambda faces: float(values[faces].mean()))
+    assert (ends["low"], ends["high"]) == pytest.approx(cluster_interval(values, clusters, seed=1), abs=0.006)

@@ -6,11 +6,14 @@ import pytest
 
 from facial_expression.analysis.confidence import above_threshold, brier_score, calibration, coverage_curve
 from facial_expression.analysis.groups import group_faces, turn
+from facial_expression.analysis.intervals import resample_faces
 from facial_expression.analysis.label_noise import suspect_labels
 from facial_expression.analysis.ladder import compare, ladder
+from facial_expression.analysis.model_analysis import macro_f1
 from facial_expression.analysis.model_probabilities import best_iteration, model_probabilities
 from facial_expression.analysis.tables import read_table, to_arrays, to_table
 from facial_expression.errors import UserError
+from facial_expression.evaluation import metrics
 from facial_expression.evaluation.metrics import expected_calibration_error
 from facial_expression.evaluation.predictions import Predictions
 from facial_expression.faces.mean_shape import load_mean_shape
@@ -41,6 +44,14 @@ def test_ladder_adjusts_for_the_number_of_steps():
     assert ladder(LABELS, {"a": wrong(3)}, FACES, seed=1) == []
 
 
+def test_fast_macro_f1_is_that_of_the_metrics():
+    random = np.random.default_rng(5)
+    for classes in (2, 6):
+        labels, predictions = random.integers(0, classes, (2, 50))
+        assert macro_f1(labels, predictions) == pytest.approx(metrics.macro_f1(labels, predictions))
+    assert macro_f1(np.array([0, 0, 2]), np.array([0, 0, 0])) == pytest.approx(0.4)
+
+
 def test_brier_score_of_known_cases():
     labels = np.array([0, 1])
     assert brier_score(labels, np.eye(2, dtype=np.float32)) == 0
@@ -53,9 +64,10 @@ def test_reliability_bins_give_the_calibration_error():
     logits = random.normal(size=(500, 4))
     probabilities = (np.exp(2 * logits) / np.exp(2 * logits).sum(axis=1, keepdims=True)).astype(np.float32)
     labels = random.integers(0, 4, 500)
-    found = calibration(labels, probabilities)
+    found = calibration(labels, probabilities, resample_faces(np.arange(500), seed=1))
     gaps = [one["n"] * abs(one["confidence"] - one["accuracy"]) for one in found["reliability"]]
     assert sum(one["n"] for one in found["reliability"]) == 500
+    assert found["brier_interval"]["low"] < found["brier"] < found["brier_interval"]["high"]
     assert sum(gaps) / 500 == pytest.approx(expected_calibration_error(labels, probabilities), abs=1e-5)
 
 
@@ -68,7 +80,7 @@ def test_coverage_takes_the_surest_faces_first():
     assert curve[0.8] == 0.75
     assert curve[1.0] == 0.6
     shown = above_threshold(labels, probabilities, float(confidence[40]))
-    assert (shown["coverage"], shown["answered"], shown["uncertain"]) == (0.6, 1, 0)
+    assert [shown[key]["value"] for key in ("coverage", "answered", "uncertain")] == [0.6, 1, 0]
     assert above_threshold(labels, probabilities, 0.0)["uncertain"] is None
 
 

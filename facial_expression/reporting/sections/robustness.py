@@ -25,6 +25,7 @@ def content(evidence: Evidence) -> dict[str, Any]:
         "charts": [_chart(kind, tables) for kind in kinds],
         "kinds": kinds,
         "runs": runs,
+        "hardest": _hardest(tables[served], kinds) if (served := evidence.card["run"]) in tables else None,
         "faces": [f"{n:,}" for n in sorted({int(n) for table in tables.values() for n in table["n"]})],
         "widest": max((float((table["high"] - table["low"]).max()) / 2 for table in tables.values()), default=0.0),
     }
@@ -52,6 +53,13 @@ def _chart(kind: str, tables: dict[str, pd.DataFrame]) -> Any:
         y_ticks=percent_ticks(0, highest),
         form="{y:.1%}",
     )
+
+
+def _hardest(table: pd.DataFrame, kinds: list[str]) -> dict[str, Any]:
+    """The damage that costs the most at the middle of its five strengths."""
+    middle = {kind: float(_of_kind(table, kind)["accuracy"].iloc[2]) for kind in kinds}
+    worst = min(middle, key=lambda kind: middle[kind])
+    return {"kind": worst, "points": _clean(table) - middle[worst], "kinds": len(kinds)}
 
 
 def _clean(table: pd.DataFrame) -> float:
