@@ -26,7 +26,7 @@ from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.files import atomic_write, read_json
 from facial_expression.params import Params, load_params
-from facial_expression.reporting.evidence import Evidence, read_analysis, read_histories, read_probes
+from facial_expression.reporting.evidence import Evidence, read_histories, read_probes
 from facial_expression.reporting.figure import Figure
 from facial_expression.reporting.page import build_sections, render
 from facial_expression.reporting.pictures import Gallery, fer2013_gallery, synthetic_gallery
@@ -66,10 +66,12 @@ def main() -> None:
 
 
 def _read(params: Params) -> Evidence:
-    reports = {name: read_analysis(ANALYSIS / f"{name}.json", name) for name in params.evaluate}
+    reports = {name: read_json(ANALYSIS / f"{name}.json", f"dvc repro analyze@{name}") for name in params.evaluate}
     crowd = read_json(CROWD / "agreement.json", "dvc repro crowd")
     study_classes = [report["classes"] for report in reports.values() if report["protocol"] == "study"]
     is_study = bool(study_classes) and is_comparable(params.download, study_classes[0])
+    variants = {name for report in reports.values() for name in report["variants"]}  # in no figure of their own
+    runs = {name: run for name, run in params.all_runs.items() if name not in variants}
     return Evidence(
         dataset=read_json(DATASET, "dvc repro filter_classes"),
         data=read_json(ANALYSIS / "data.json", "dvc repro audit"),
@@ -77,9 +79,9 @@ def _read(params: Params) -> Evidence:
         reports=reports,
         served=params.export.report,
         card=read_json(SERVING / "card.json", "dvc repro export"),
-        runs={name: run.protocol for name, run in params.all_runs.items()},
-        probes=read_probes(PROBES, {name: f"probe_{run.stage}" for name, run in params.all_runs.items()}),
-        histories=read_histories({name: history_path(run.protocol, name) for name, run in params.all_runs.items()}),
+        runs={name: run.protocol for name, run in runs.items()},
+        probes=read_probes(PROBES, {name: f"probe_{run.stage}" for name, run in runs.items()}),
+        histories=read_histories({name: history_path(run.protocol, name) for name, run in runs.items()}),
         study=STUDY if is_study else {},
         origin={
             "data": "FER2013" if params.download.dataset == "fer2013" else "synthetic faces",

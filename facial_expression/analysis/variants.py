@@ -21,7 +21,7 @@ def analyze_variants(
     training_faces: int,
     seed: int,
 ) -> dict[str, Any]:
-    """What the variants say: ``seeds``, ``learning_curve`` and ``unleaked``, each empty without such variants.
+    """What the ``variants`` say: ``seeds``, ``learning_curve`` and ``unleaked``, each empty without such variants.
 
     Args:
         variants: the content of ``variants.json``.
@@ -33,6 +33,7 @@ def analyze_variants(
     """
     indices = {name: pd.Index(faces.classes).get_indexer(pd.Index(predictions[name])) for name in (*models, *variants)}
     return {
+        "variants": list(variants),
         "seeds": seed_spread(variants, models),
         "learning_curve": learning_curve(variants, models, training_faces),
         "unleaked": without_leaks(variants, faces.labels, indices, faces.clusters, seed),

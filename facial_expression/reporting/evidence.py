@@ -45,7 +45,7 @@ class Evidence:
         reports: report -> ``reports/analysis/<report>.json``, in the order of params.yaml.
         served: name of the report whose best single model is served.
         card: of the served model.
-        runs: run -> its protocol, in the order of params.yaml.
+        runs: run -> its protocol, in the order of params.yaml, without variants.
         probes: run -> what probing found; without the runs that are not trained.
         histories: run -> its learning curve; likewise.
         study: model -> the study's figure; empty if the data or the classes are not the study's.
@@ -73,15 +73,6 @@ class Evidence:
     def best(self) -> Mapping[str, Any]:
         """The model of the main report with the best validation accuracy."""
         return self.main["models"][self.main["best"]]
-
-    def of_protocol(self, protocol: str) -> dict[str, Mapping[str, Any]]:
-        """The reports of a protocol by name."""
-        return {name: report for name, report in self.reports.items() if report["protocol"] == protocol}
-
-
-def read_analysis(path: Path, report: str) -> Any:
-    """Read the analysis of one report. Raises `UserError` if it is missing or damaged."""
-    return read_json(path, f"dvc repro analyze@{report}")
 
 
 def read_probes(directory: Path, runs: Mapping[str, str]) -> dict[str, Probe]:

@@ -93,7 +93,7 @@ def write_probe(folder: Path) -> None:
 
 
 def add_variants(directory: Path) -> None:
-    """Variants of `shallow`: another seed, half of the faces, and trained without leaks."""
+    """Variants of `shallow`, which are runs as well: another seed, half of the faces, and trained without leaks."""
     path = directory / "reports" / REPORT / "models.json"
     record = json.loads(path.read_text())["shallow"] | {"variant_of": "shallow", "seed": 1}
     variants = {
@@ -103,9 +103,12 @@ def add_variants(directory: Path) -> None:
     }
     write_json(path.with_name("variants.json"), variants)
     predictions = pd.read_csv(path.with_name("predictions.csv"))
-    predictions.assign(**dict.fromkeys(variants, predictions["small"])).to_csv(
-        path.with_name("predictions.csv"), index=False
-    )
+    predictions = predictions.assign(**dict.fromkeys(variants, predictions["small"]))
+    predictions.to_csv(path.with_name("predictions.csv"), index=False)
+    yaml = YAML()
+    params = yaml.load(directory / "params.yaml")
+    params["runs"]["resnet"] |= dict.fromkeys(variants, params["runs"]["resnet"]["shallow"])
+    yaml.dump(params, directory / "params.yaml")
 
 
 def _write_params(directory: Path) -> None:
