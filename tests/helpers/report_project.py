@@ -30,15 +30,16 @@ FONT = Path("app/static/fonts/bricolage-grotesque.woff2")
 COUNT = 630
 
 
-def make_report_project(directory: Path, absent: str = "") -> pd.DataFrame:
+def make_report_project(directory: Path, absent: str = "", found: bool = True) -> pd.DataFrame:
     """Write the project and return its faces.
 
     Args:
         directory: to write to.
         absent: an emotion that no test face shows.
+        found: whether the detector finds any face.
     """
     _write_params(directory)
-    faces = _write_faces(directory, absent)
+    faces = _write_faces(directory, absent, found)
     predictions = {run: _write_run(directory, run, faces, seed) for seed, run in enumerate(RUNS)}
     _write_evaluation(directory, faces, predictions)
     pairs = pd.DataFrame({"first": [0, 2], "second": [1, 3], "distance": [0, 10], "correlation": [1.0, 0.85]})
@@ -120,13 +121,13 @@ def _write_params(directory: Path) -> None:
     yaml.dump(params, directory / "params.yaml")
 
 
-def _write_faces(directory: Path, absent: str) -> pd.DataFrame:
+def _write_faces(directory: Path, absent: str, found: bool) -> pd.DataFrame:
     """Faces of all emotions in turn, seven of each part at a time; the second is a copy of the first."""
     images = np.random.default_rng(1).integers(0, 256, (COUNT, 48, 48), dtype=np.uint8)
     images[1] = images[0]
     parts = [PARTS[number // len(NAMES) % len(PARTS)] for number in range(COUNT)]
     emotions = [NAMES[number % len(NAMES)] for number in range(COUNT)]
-    passes = [number % 3 for number in range(COUNT)]
+    passes = [number % 3 * found for number in range(COUNT)]
     faces = pd.DataFrame({"row": range(COUNT), "emotion": emotions, "usage": [USAGES[part] for part in parts]})
     if absent:
         in_test = (faces["usage"] == "PrivateTest") & (faces["emotion"] == absent)

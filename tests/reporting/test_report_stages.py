@@ -261,6 +261,20 @@ def test_class_without_test_faces_is_left_out(tmp_path):
     assert "What is true" in draw(tmp_path).text
 
 
+def test_page_stands_if_no_face_is_found_and_no_answer_sure(tmp_path):
+    make_report_project(tmp_path, found=False)
+    run(analyze, tmp_path, REPORT)
+    path = tmp_path / f"reports/analysis/{REPORT}.json"
+    analysis = json.loads(path.read_text())
+    assert analysis["found"]["found"] is None
+    for record in analysis["models"].values():
+        record["uncertain"]["answered"] = None
+    change_json(path, **analysis)
+    text = draw(tmp_path).text
+    assert "It is sure of no face." in text
+    assert "lie between faces that the detector finds" not in text
+
+
 @pytest.mark.parametrize(
     ("path", "made_by"),
     [

@@ -17,14 +17,14 @@ def content(evidence: Evidence) -> dict[str, Any]:
     reports = evidence.reports
     main = evidence.main["found"]
     return {
-        "leaking": [name for name, report in reports.items() if report["leaked"]["exact"]],
+        "leaking": [name for name, report in reports.items() if report["leaked"]["exact"] and report["leaked"]["none"]],
         "gains": {name: _gains(report) for name, report in reports.items()},
         "charts": {name: _chart(name, report) for name, report in reports.items()},
         "found_by_class": evidence.main["found_by_class"],
         "found_chart": _found_chart(evidence.main["found_by_class"]),
         "all_found": main["found"],
         "all_missed": main["missed"],
-        "dropping": main["found"]["value"] - evidence.best["accuracy"],
+        "dropping": main["found"]["value"] - evidence.best["accuracy"] if main["found"] else None,
         "unleaked": {name: report["unleaked"] for name, report in reports.items() if report["unleaked"]},
         "candidates": evidence.data["candidates"]["pairs"],
         "steps": _steps(evidence.data["candidates"]["correlation"]),
