@@ -1,5 +1,6 @@
 """Compare FER2013's labels with those of FER+, where ten people labeled every face.
 
+    dvc repro crowd
     FERPLUS_LABELS=~/fer2013new.csv dvc repro crowd    (from github.com/microsoft/FERPlus)
 
 reads   data/decoded/, the block `crowd` of params.yaml, the environment variable FERPLUS_LABELS

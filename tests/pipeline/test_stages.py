@@ -131,7 +131,7 @@ def test_stages_follow_the_runs_and_reports():
         assert {f"{stage}_{run.stage}@{name}" for stage in of_run} <= listed
     of_report = ("evaluate", "analyze")
     assert {f"{stage}@{report}" for stage in of_report for report in PARAMS.evaluate} <= listed
-    once = {"download", "decode", "align", "filter_classes", "crowd", "audit", "export", "report", "report_with_faces"}
+    once = {"download", "decode", "align", "filter_classes", "crowd", "audit", "export", "report"}
     assert once <= listed
     assert len(listed) == len(once) + len(of_run) * len(PARAMS.all_runs) + len(of_report) * len(PARAMS.evaluate)
 

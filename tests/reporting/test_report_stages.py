@@ -62,7 +62,7 @@ def fail(module, directory: Path, *words: str) -> str:
 
 
 def draw(directory: Path) -> Page:
-    run(report, directory)
+    run(report, directory, "--without-faces")
     return Page((directory / PAGE).read_text())
 
 
@@ -146,12 +146,10 @@ def test_no_number_is_typed_by_hand():
 
 
 def test_same_files_give_the_same_bytes(project):
-    for words in ((), ("--faces",)):
-        run(report, project, *words)
+    run(report, project)
     made = [project / PAGE, project / WITH_FACES, *sorted((project / "reports/figures").iterdir())]
     first = {path: sha256(path) for path in made}
-    for words in ((), ("--faces",)):
-        run(report, project, *words)
+    run(report, project)
     assert {path: sha256(path) for path in first} == first
     path = project / f"reports/analysis/{REPORT}.json"
     text = path.read_text()
@@ -189,7 +187,6 @@ def test_headings_and_links_fit(page):
 
 def test_edition_for_git_shows_no_picture_of_the_data(project):
     run(report, project)
-    run(report, project, "--faces")
     images = read_face_table(project / "data/decoded").images
     sources = {picture(image, "", "").source for image in images}
     public, private = ((project / path).read_text() for path in (PAGE, WITH_FACES))
