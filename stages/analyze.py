@@ -66,7 +66,7 @@ def _analyze(params: Params, report: str) -> dict[str, Any]:
     }
     rows = {"validation": faces.validation_rows, "test": faces.rows}
     probabilities = {name: model_probabilities(record, runs, rows, kept) for name, record in records.items()}
-    training_faces = int((table.faces[settings.protocol] == "training").sum())
+    training_faces = int((learned.faces[settings.protocol] == "training").sum())
     path = report_directory(report) / "variants.json"
     variants = read_json(path, made_by) if path.exists() else {}
     columns = ["row", *records, *variants]
