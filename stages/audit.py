@@ -21,13 +21,14 @@ from stages._stage import ANALYSIS, DECODED, FILTERED, NEAR_DUPLICATES, run_stag
 
 def main() -> None:
     settings = load_params().audit
-    decoded, faces = read_face_table(DECODED), read_face_table(FILTERED, memory_map=True).faces
+    decoded, filtered = read_face_table(DECODED), read_face_table(FILTERED, memory_map=True)
+    faces = filtered.faces
     candidates = similar_pairs(decoded.images, settings.hash_distance)
     near = candidates[candidates["correlation"] >= settings.correlation]
     groups = pd.Series(group_pairs(near, len(decoded)), index=decoded.faces["row"])
     sizes = groups.value_counts()
     content = {
-        "classes": class_counts(faces),
+        "classes": class_counts(faces, filtered.all_classes),
         "candidates": count_candidates(candidates),
         "hash_distance": settings.hash_distance,
         "least_correlation": settings.correlation,

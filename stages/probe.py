@@ -7,8 +7,8 @@ reads   data/filtered/ and the faces that the run's `input` names, models/PROTOC
         params.yaml, data/predictions/PROTOCOL/RUN.npz (which snapshot is the best)
 writes  reports/probes/RUN/: probe.json, layers.csv, filters.csv, occlusion.csv, robustness.csv
 
-Takes two minutes for the small network on one core: 36 versions of 1,000 test faces, and 100 versions of 40 faces of
-each class.
+A variant is not probed: its probe.json only names the run that it belongs to. Takes two minutes for the small network
+on one core: 36 versions of 1,000 test faces, and 100 versions of 40 faces of each class.
 """
 
 import argparse
@@ -37,7 +37,8 @@ def main() -> None:
     params = load_params()
     if name not in params.all_runs:
         raise UserError(f"params.yaml has no run {name!r}, but {', '.join(params.all_runs)}")
-    about, tables = _probe(params, params.all_runs[name])
+    run = params.all_runs[name]
+    about, tables = ({"variant_of": run.variant_of}, {}) if run.variant_of else _probe(params, run)
     with atomic_write(probe_directory(name)) as temporary:
         temporary.mkdir()
         write_json(temporary / "probe.json", about)

@@ -1,26 +1,27 @@
 """What the data consists of: classes before and after alignment, identical and nearly identical pictures."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from facial_expression.data.face_table import LEFT_OUT
-from facial_expression.emotions import NAMES
 
 CORRELATION_STEPS = (-1.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 """Between which the table of candidate pairs counts."""
 
 
-def class_counts(faces: pd.DataFrame) -> dict[str, dict[str, int]]:
+def class_counts(faces: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, int]]:
     """Faces of each class: all ``before`` alignment, and those ``after`` it that the study's detector pass found.
 
     Args:
         faces: columns ``emotion`` and ``detector_pass``.
+        classes: in the order of the result.
     """
     after = faces[faces["detector_pass"] == 1]
     return {
-        moment: {name: int((kept["emotion"] == name).sum()) for name in NAMES if (faces["emotion"] == name).any()}
+        moment: {name: int((kept["emotion"] == name).sum()) for name in classes if (faces["emotion"] == name).any()}
         for moment, kept in (("before", faces), ("after", after))
     }
 

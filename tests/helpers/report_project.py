@@ -50,7 +50,7 @@ def make_report_project(directory: Path, absent: str = "", found: bool = True) -
     write_crowd(directory, faces)
     for run in RUNS:
         write_probe(directory / "reports/probes" / run)
-    write_json(directory / "models/serving/card.json", {"run": "small", "confidence_threshold": 0.4321})
+    write_json(directory / "models/serving/card.json", {"members": [{"run": "small"}], "confidence_threshold": 0.4321})
     (directory / FONT).parent.mkdir(parents=True)
     shutil.copy(ROOT / FONT, directory / FONT)
     return faces

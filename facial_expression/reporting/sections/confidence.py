@@ -11,7 +11,7 @@ QUESTION = "When a model says it is 80% sure, is it right in 80% of the cases?"
 
 
 def content(evidence: Evidence) -> dict[str, Any]:
-    main, served = evidence.main, evidence.card["run"]
+    main, served = evidence.main, evidence.card["members"][0]["run"]
     lines = {
         model: [(point["coverage"], point["accuracy"]) for point in record["coverage"]]
         for model, record in main["models"].items()

@@ -16,6 +16,7 @@ QUESTION = (
 
 def content(evidence: Evidence) -> dict[str, Any]:
     tables = {run: probe.robustness for run, probe in evidence.probes.items()}
+    served = evidence.card["members"][0]["run"]
     kinds = list(dict.fromkeys(kind for table in tables.values() for kind in table["corruption"] if kind != "none"))
     runs = {
         run: {"clean": _clean(table), "rows": {kind: _of_kind(table, kind).to_dict("records") for kind in kinds}}
@@ -25,7 +26,7 @@ def content(evidence: Evidence) -> dict[str, Any]:
         "charts": [_chart(kind, tables) for kind in kinds],
         "kinds": kinds,
         "runs": runs,
-        "hardest": _hardest(tables[served], kinds) if (served := evidence.card["run"]) in tables else None,
+        "hardest": _hardest(tables[served], kinds) if served in tables else None,
         "faces": [f"{n:,}" for n in sorted({int(n) for table in tables.values() for n in table["n"]})],
         "widest": max((float((table["high"] - table["low"]).max()) / 2 for table in tables.values()), default=0.0),
     }
