@@ -108,7 +108,9 @@ def synthetic_gallery(
 
 def _with_landmarks(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     side = image.shape[1] * _ENLARGEMENT
-    canvas = cv2.cvtColor(cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC), cv2.COLOR_GRAY2BGR)
+    # Exact, since other enlargements depend on the processor's newest instructions.
+    enlarged = cv2.resize(image, (side, side), interpolation=cv2.INTER_LINEAR_EXACT)
+    canvas = cv2.cvtColor(enlarged, cv2.COLOR_GRAY2BGR)
     for x, y in landmarks:
         center = round((x + 0.5) * _ENLARGEMENT), round((y + 0.5) * _ENLARGEMENT)
         cv2.circle(canvas, center, 1, (40, 140, 255), -1, cv2.LINE_AA)
