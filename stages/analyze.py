@@ -3,7 +3,7 @@
     dvc repro analyze@official-6         (all reports: dvc repro analyze)
     python -m stages.analyze official-6
 
-reads   reports/REPORT/ (models.json, predictions.csv, variants.json if it is there), data/predictions/PROTOCOL/,
+reads   reports/REPORT/ (models.json, predictions.csv, variants.json), data/predictions/PROTOCOL/,
         data/filtered/, data/decoded/, data/near_duplicates.csv, reports/crowd/, the blocks `evaluate`, `audit` and
         `export` of params.yaml
 writes  reports/analysis/REPORT.json
@@ -67,8 +67,7 @@ def _analyze(params: Params, report: str) -> dict[str, Any]:
     rows = {"validation": faces.validation_rows, "test": faces.rows}
     probabilities = {name: model_probabilities(record, runs, rows, kept) for name, record in records.items()}
     training_faces = int((learned.faces[settings.protocol] == "training").sum())
-    path = report_directory(report) / "variants.json"
-    variants = read_json(path, made_by) if path.exists() else {}
+    variants = read_json(report_directory(report) / "variants.json", made_by)
     columns = ["row", *records, *variants]
     predictions = read_table(report_directory(report) / "predictions.csv", columns, made_by).set_index("row")
     return {
