@@ -28,7 +28,7 @@ from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.files import atomic_write, read_json, write_json
 from facial_expression.networks import title_of
 from facial_expression.params import Params, Run, load_params
-from facial_expression.probabilities import apply_temperature
+from facial_expression.probabilities import apply_temperature, renormalize
 from facial_expression.training import runtime
 from facial_expression.views import Views
 from stages._inputs import INPUTS, read_input
@@ -105,7 +105,10 @@ def _measure(
 
     settings = params.evaluate[params.export.report]
     validation, test = (table.subset(settings.protocol, part) for part in ("validation", "test"))
-    on_validation, on_test = (onnx_file.predict(path, part.images, views) for part in (validation, test))
+    everything = range(len(table.classes))  # to sum up to 1 again, which int8 does only nearly
+    on_validation, on_test = (
+        renormalize(onnx_file.predict(path, part.images, views), everything) for part in (validation, test)
+    )
     detected = table.faces.loc[table.faces[settings.protocol] == "test", "detected"].to_numpy()
     measured, *_ = evaluate_models(
         {"served": {max(member.snapshot for member in members): (on_validation, on_test)}},

@@ -45,6 +45,8 @@ def main() -> None:
 def make_copy(destination: Path, overrides: dict[str, Any]) -> None:
     """Copy all files that git tracks or would track, with some parameters changed, as a git repository of its own.
 
+    Variants of runs, which say something about the real data alone, are left out unless ``overrides`` has them.
+
     Data, models and cache of an earlier run stay in ``destination``, so that DVC skips what has not changed.
     """
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
@@ -60,6 +62,9 @@ def make_copy(destination: Path, overrides: dict[str, Any]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
     params = YAML().load(ROOT / "params.yaml")
+    for runs in params["runs"].values():
+        for name in [name for name, run in runs.items() if "variant_of" in run]:
+            del runs[name]
     _override(params, overrides)
     YAML().dump(params, destination / "params.yaml")
     subprocess.run(["git", "init", "--quiet"], cwd=destination, check=True)

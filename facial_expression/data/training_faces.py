@@ -4,6 +4,8 @@ Fewer faces show how a network's accuracy depends on their number. Leaving out t
 part shows what such leaks are worth.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from facial_expression.data.face_table import LEFT_OUT, FaceTable
@@ -32,4 +34,4 @@ def choose_training_faces(
     chosen = emotions.cumcount() < np.ceil(share * emotions.transform("size"))
     left_out = (faces[protocol] == "training") & ~faces.index.isin(chosen.index[chosen])
     faces[protocol] = faces[protocol].mask(left_out, LEFT_OUT)
-    return FaceTable(table.images, faces, table.landmarks)
+    return replace(table, faces=faces)

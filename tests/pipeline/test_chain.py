@@ -26,7 +26,8 @@ from tools.demo import commit, make_copy
 ROOT = Path(__file__).parents[2]
 OVERRIDES = YAML(typ="safe").load(Path(__file__).with_name("chain_params.yaml"))
 PARAMS = load_params(ROOT / "params.yaml")
-RUNS = PARAMS.all_runs
+RUNS = {name: run for name, run in PARAMS.all_runs.items() if not run.variant_of}
+VARIANT = "half-shallow"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,16 @@ def chain(tmp_path_factory) -> Path:
     commit(copy, "run")
     (copy / ".git" / "stderr").write_text(shown.stderr)
     return copy
+
+
+def test_variant_is_evaluated_apart(chain):
+    variants = json.loads((chain / "reports/official-6/variants.json").read_text())
+    assert list(variants) == [VARIANT, f"{VARIANT}-ensemble"]
+    training = (read_face_table(chain / "data/filtered").faces["official"] == "training").sum()
+    assert variants[VARIANT]["training_faces"] == pytest.approx(training / 2, abs=len(PARAMS.classes))
+    description = json.loads((chain / f"models/official/{VARIANT}/training.json").read_text())
+    assert description["faces"]["training"] == variants[VARIANT]["training_faces"]
+    assert list((chain / f"reports/probes/{VARIANT}").iterdir()) == [chain / f"reports/probes/{VARIANT}/probe.json"]
 
 
 @pytest.mark.parametrize("report", PARAMS.evaluate)

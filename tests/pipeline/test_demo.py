@@ -22,15 +22,16 @@ def test_changed_parameters_stay_valid_and_keep_comments(copy):
     assert changed.download.dataset == "synthetic"
     assert changed.recipes["short"].learning_rate == 1e-05
     assert changed.recipes["study"] == original.recipes["study"]
-    assert changed.runs == original.runs
+    assert list(changed.all_runs) == [name for name, run in original.all_runs.items() if not run.variant_of]
     assert "# All settings." in (copy / "params.yaml").read_text()
 
 
 def test_demo_parameters_are_valid_and_shorten_every_run(tmp_path):
     demo.make_copy(tmp_path, YAML(typ="safe").load(demo.OVERRIDES))
     runs = load_params(tmp_path / "params.yaml").all_runs
-    for name, run in load_params(demo.ROOT / "params.yaml").all_runs.items():
-        assert runs[name].recipe.iterations < run.recipe.iterations / 10
+    originals = load_params(demo.ROOT / "params.yaml").all_runs
+    for name, run in runs.items():
+        assert run.recipe.iterations < originals[name].recipe.iterations / 10
 
 
 def test_second_copy_keeps_data_and_cache_only(copy):
@@ -42,7 +43,8 @@ def test_second_copy_keeps_data_and_cache_only(copy):
     demo.make_copy(copy, {})
     assert not stale.exists()
     assert all(path.read_text() == "from an earlier run" for path in kept)
-    assert load_params(copy / "params.yaml") == load_params(demo.ROOT / "params.yaml")
+    original = load_params(demo.ROOT / "params.yaml")
+    assert load_params(copy / "params.yaml").recipes == original.recipes
 
 
 def test_override_of_none_removes_a_run(tmp_path):

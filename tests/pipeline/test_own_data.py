@@ -47,7 +47,8 @@ def make_project(copy: Path, source: Path, classes: tuple[str, ...]) -> Path:
             **dict.fromkeys(("study-6", "official-6", "official-7")),
             "own": {**own, "temperature": True, "ensemble_weights": "fitted"},
         },
-        "export": {"report": "own", "calibration_faces": 20},
+        "probe": {"faces": 10, "occlusion_faces": 1},
+        "export": {"report": "own", "runs": ["small"], "calibration_faces": 20},
     }
     make_copy(copy, overrides)
     shown = dvc(copy, "repro")
