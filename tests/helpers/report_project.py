@@ -50,7 +50,10 @@ def make_report_project(directory: Path, absent: str = "", found: bool = True) -
     write_crowd(directory, faces)
     for run in RUNS:
         write_probe(directory / "reports/probes" / run)
-    write_json(directory / "models/serving/card.json", {"members": [{"run": "small"}], "confidence_threshold": 0.4321})
+    write_json(
+        directory / "models/serving/card.json",
+        {"run": "small", "members": [{"run": "small"}], "confidence_threshold": 0.4321},
+    )
     (directory / FONT).parent.mkdir(parents=True)
     shutil.copy(ROOT / FONT, directory / FONT)
     return faces
@@ -175,6 +178,7 @@ def _write_evaluation(directory: Path, faces: pd.DataFrame, runs: Mapping[str, P
     of_faces = {run: one.of_faces(rows, kept) for run, one in runs.items()}
     models = evaluate_models(of_faces, evaluated, 2, seed=1, temperature=True, bootstrap_samples=100)
     report = directory / "reports" / REPORT
+    write_json(report / "variants.json", {})
     write_json(report / "models.json", {model.name: model.record(dict.fromkeys(RUNS, 1234)) for model in models})
     predictions_table(models, rows["test"], evaluated).to_csv(report / "predictions.csv", index=False)
 

@@ -441,5 +441,5 @@ def test_committed_parameters_share_no_block():
 def test_files_stay_short():
     """A network is data: neither file grows with a list of networks."""
     assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 220
-    assert len(COMMITTED.read_text().splitlines()) <= 230
+    assert len(COMMITTED.read_text().splitlines()) <= 300
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130

@@ -62,7 +62,7 @@ def test_programming_error_keeps_its_traceback(error):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("stages.train_wide", "small"), "runs.wide in params.yaml has no run 'small', but study-wide, wide"),
+        (("stages.train_wide", "small"), "runs.wide in params.yaml has no run 'small', but study-wide, "),
         (("stages.predict", "smal"), "params.yaml has no run 'smal', but study-shallow, "),
         (("stages.evaluate", "official"), "evaluate in params.yaml has no report 'official', but study-6, "),
         (("stages.decode",), "data/raw/fer2013.csv: no such file"),
