@@ -87,16 +87,19 @@ def test_describes_the_exported_model(chain):
     assert card["classes"] == [name for name in read_face_table(chain / "data/filtered").classes if name != "disgust"]
     assert (chain / "models/serving/model.onnx").stat().st_size == card["model"]["bytes"]
     assert {path.name for path in (chain / "models/variants").iterdir()} == {"fp32.onnx", "fp16.onnx", "int8.onnx"}
-    run = RUNS[card["run"]]
+    (member,) = card["members"]
+    run = RUNS[member["run"]]
     assert card["preprocessing"]["crop"] == run.input != "decoded"
     assert card["title"].endswith("million parameters")
-    assert card["network"] == {"module": run.network.module, **run.network.arguments}
+    assert member["network"] == {"module": run.network.module, **run.network.arguments}
 
 
 def test_recognizer_gives_the_evaluated_probabilities(chain, tmp_path):
     """From the same picture, by detection, cropping and the exported network, as in serving."""
     card = json.loads((chain / "models/serving/card.json").read_text())
-    (tmp_path / "card.json").write_text(json.dumps(card | {"model": {"file": "fp32.onnx", **card["variants"]["fp32"]}}))
+    model = json.loads((chain / "reports/official-6/models.json").read_text())[card["run"]]
+    changes = {"model": {"file": "fp32.onnx", **card["variants"]["fp32"]}, "temperature": model["temperature"]}
+    (tmp_path / "card.json").write_text(json.dumps(card | changes))
     shutil.copy(chain / "models/variants/fp32.onnx", tmp_path)
     recognizer = Recognizer.load(tmp_path)
     decoded, faces = read_face_table(chain / "data/decoded"), read_face_table(chain / "data/filtered").faces
@@ -131,7 +134,7 @@ def test_network_sees_the_input_of_its_run(chain, name):
         return  # snapshots hold the averaged weights, the history is about the current ones
 
     description = snapshots.read_description(model)
-    smoothing, count = description["recipe"]["label_smoothing"], len(description["classes"])
+    smoothing, count = description["recipe"].get("label_smoothing", 0.0), len(description["classes"])
     part = read_face_table(chain / "data/filtered").of_protocol(run.protocol).subset(run.protocol, "validation")
     targets = (1 - smoothing) * np.eye(count)[part.labels] + smoothing / count
     probabilities = np.maximum(snapshots.predict(network, images[part.rows]), 1e-7)  # as Keras clips them

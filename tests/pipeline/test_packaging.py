@@ -157,7 +157,7 @@ def test_gpl_packages_are_named_and_for_development_alone(declared):
 def is_gpl(name: str) -> bool:
     """Whether a distribution is under the GPL, with no other license to choose."""
     about = importlib.metadata.metadata(name)
-    terms = [about["License-Expression"] or about["License"] or "", *about.get_all("Classifier", [])]
+    terms = [about.get("License-Expression") or about.get("License") or "", *about.get_all("Classifier", [])]
     return any(re.search(r"\bGPL|General Public License v\d \(GPL", term) and " OR " not in term for term in terms)
 
 

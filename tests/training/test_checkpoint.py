@@ -253,6 +253,7 @@ def with_value(faces, part, place, value):
         "nothing",
         "time budget",
         "learning rate",
+        "precision",
         "seed",
         "iterations",
         "augmentation",
