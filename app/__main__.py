@@ -14,7 +14,8 @@ from .connections import bounded_connections
 from .main import create_app
 from .settings import load_settings
 
-BACKLOG = 128  # connections that the system may hold, and that asyncio accepts at once
+BACKLOG = 64  # connections that the system may hold, and that asyncio accepts at once
+_BATCHES = 3  # of connections that asyncio may have accepted before the protocol sees the first
 SHUTDOWN_TIMEOUT = 5  # seconds for requests in progress; container platforms kill after ten
 _OTHER_FILES = 64  # that the process may have open besides its connections
 
@@ -77,7 +78,7 @@ def allow_connections(wanted: int) -> int:
     except ModuleNotFoundError:  # on Windows
         return wanted
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    reserved = BACKLOG + _OTHER_FILES
+    reserved = _BATCHES * BACKLOG + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted + reserved:
         soft = wanted + reserved if hard == resource.RLIM_INFINITY else min(hard, wanted + reserved)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -46,6 +46,13 @@ class Server:
         headers = {"Content-Type": "image/png"}
         return self._status(urllib.request.Request(f"{self.address}/api/v1/recognize", data, headers))
 
+    def pause(self, seconds: float) -> None:
+        """Let the process do nothing for a while, as on a busy machine."""
+        self.process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self.process.send_signal(signal.SIGCONT)
+        time.sleep(0.002)
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
