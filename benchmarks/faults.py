@@ -115,7 +115,7 @@ def small_pipeline() -> dict[str, Any]:
     kept = {run.stage: name for name, run in reversed(params.runs_of(params.evaluate[exported].protocol).items())}
     runs: dict[str, Any] = {stage: {} for stage in kept}
     for name, run in params.all_runs.items():
-        if kept[run.stage] != name:
+        if kept[run.stage] != name and not run.variant_of:  # no copy has variants
             runs[run.stage][name] = None
     others = dict.fromkeys(report for report in params.evaluate if report != exported)
     return {
