@@ -352,7 +352,7 @@ class Params(Block):
         return self
 
     @model_validator(mode="after")
-    def _names_fit(self) -> "Params":
+    def _runs_fit(self) -> "Params":
         seen: set[str] = set()
         for stage, name, block in self._run_blocks():
             where = f"runs.{stage}.{name}"
@@ -360,24 +360,31 @@ class Params(Block):
                 raise ValueError(f"{where}: there is another run of this name")
             if name == "ensemble" or name.endswith("-ensemble"):
                 raise ValueError(f"{where}: the name of a run must not end in ensemble")
-            if block.recipe not in self.recipes:
-                raise ValueError(f"{where}.recipe: must be one of {', '.join(self.recipes)}, not {block.recipe!r}")
-            originals = [name for _, name, other in self._run_blocks() if self._may_vary(block, other)]
-            if block.variant_of and block.variant_of not in originals:
-                raise ValueError(f"{where}.variant_of: must be one of {', '.join(originals)}, not {block.variant_of!r}")
-            try:
-                recipe = _merge(self.recipes[block.recipe], block)
-            except ValidationError as error:
-                problem = error.errors()[0]
-                key = ".".join([where, *map(str, problem["loc"])])
-                value = f", not {reprlib.repr(problem['input'])}" if problem["loc"] else ""
-                raise ValueError(f"{key}: {_plain(problem['msg'])}{value}") from None
-            if recipe.batch_size % self.runtime.devices:
-                raise ValueError(
-                    f"{where}.batch_size: must be a multiple of runtime.devices, {self.runtime.devices}, "
-                    f"not {recipe.batch_size}"
-                )
+            self._check_run(where, block)
             seen.add(name)
+        return self
+
+    def _check_run(self, where: str, block: Any) -> None:
+        if block.recipe not in self.recipes:
+            raise ValueError(f"{where}.recipe: must be one of {', '.join(self.recipes)}, not {block.recipe!r}")
+        originals = [name for _, name, other in self._run_blocks() if self._may_vary(block, other)]
+        if block.variant_of and block.variant_of not in originals:
+            raise ValueError(f"{where}.variant_of: must be one of {', '.join(originals)}, not {block.variant_of!r}")
+        try:
+            recipe = _merge(self.recipes[block.recipe], block)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            key = ".".join([where, *map(str, problem["loc"])])
+            value = f", not {reprlib.repr(problem['input'])}" if problem["loc"] else ""
+            raise ValueError(f"{key}: {_plain(problem['msg'])}{value}") from None
+        if recipe.batch_size % self.runtime.devices:
+            raise ValueError(
+                f"{where}.batch_size: must be a multiple of runtime.devices, {self.runtime.devices}, "
+                f"not {recipe.batch_size}"
+            )
+
+    @model_validator(mode="after")
+    def _reports_fit(self) -> "Params":
         for name, evaluation in self.evaluate.items():
             predicted = self.prediction_of(evaluation.protocol).snapshots
             if evaluation.ensemble_last > predicted:

@@ -1,5 +1,6 @@
 """What all stages share: every path of the project, and one way to start, to stop and to fail."""
 
+import argparse
 import os
 import select
 import signal
@@ -10,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from facial_expression.errors import UserError
-from facial_expression.params import Download
+from facial_expression.params import Download, Params, Run, load_params
 
 RAW, PICTURES = Path("data/raw/fer2013.csv"), Path("data/raw/pictures.csv")
 DECODED, ALIGNED, CENTERED, FILTERED = (Path("data", name) for name in ("decoded", "aligned", "centered", "filtered"))
@@ -63,6 +64,38 @@ def probe_directory(run: str) -> Path:
 def report_directory(report: str) -> Path:
     """Where the stage ``evaluate`` writes a report."""
     return Path("reports", report)
+
+
+def parse_report(description: str) -> tuple[Params, str]:
+    """The parameters, and the report that the command line names.
+
+    Raises:
+        UserError: params.yaml has no such report.
+    """
+    report = _parse_argument("report", description)
+    params = load_params()
+    if report not in params.evaluate:
+        raise UserError(f"evaluate in params.yaml has no report {report!r}, but {', '.join(params.evaluate)}")
+    return params, report
+
+
+def parse_run(description: str) -> tuple[Params, Run]:
+    """The parameters, and the run that the command line names.
+
+    Raises:
+        UserError: params.yaml has no such run.
+    """
+    name = _parse_argument("run", description)
+    params = load_params()
+    if name not in params.all_runs:
+        raise UserError(f"params.yaml has no run {name!r}, but {', '.join(params.all_runs)}")
+    return params, params.all_runs[name]
+
+
+def _parse_argument(name: str, description: str) -> str:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(name)
+    return getattr(parser.parse_args(), name)
 
 
 def run_stage(main: Callable[[], None]) -> None:

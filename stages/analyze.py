@@ -11,7 +11,6 @@ writes  reports/analysis/REPORT.json
 Takes ten seconds.
 """
 
-import argparse
 from typing import Any
 
 import numpy as np
@@ -26,16 +25,16 @@ from facial_expression.analysis.survey import leak_kinds, same_picture
 from facial_expression.analysis.tables import read_table
 from facial_expression.analysis.variants import analyze_variants
 from facial_expression.data.face_table import FaceTable, read_face_table
-from facial_expression.errors import UserError
 from facial_expression.evaluation.predictions import PREDICTED_PARTS, read_predictions
 from facial_expression.files import read_json, write_json
-from facial_expression.params import Params, load_params
+from facial_expression.params import Params
 from stages._stage import (
     ANALYSIS,
     CROWD,
     DECODED,
     FILTERED,
     NEAR_DUPLICATES,
+    parse_report,
     predictions_path,
     report_directory,
     run_stage,
@@ -43,12 +42,7 @@ from stages._stage import (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Analyze the predictions of every model of one report")
-    parser.add_argument("report")
-    report = parser.parse_args().report
-    params = load_params()
-    if report not in params.evaluate:
-        raise UserError(f"evaluate in params.yaml has no report {report!r}, but {', '.join(params.evaluate)}")
+    params, report = parse_report("Analyze the predictions of every model of one report")
     write_json(ANALYSIS / f"{report}.json", _analyze(params, report))
 
 

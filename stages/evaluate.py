@@ -11,9 +11,7 @@ writes  reports/REPORT/: metrics/MODEL.json (for `dvc metrics`), models.json (al
 Takes about ten seconds. README.md shows the figures to expect.
 """
 
-import argparse
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -31,27 +29,22 @@ from facial_expression.evaluation.models import (
     predictions_table,
 )
 from facial_expression.evaluation.predictions import PREDICTED_PARTS, read_predictions
+from facial_expression.evaluation.variants import variant_records
 from facial_expression.files import atomic_write, write_json
-from facial_expression.params import Params, load_params
-from stages._stage import FILTERED, history_path, predictions_path, report_directory, run_stage
+from facial_expression.params import Params, Run
+from stages._stage import FILTERED, history_path, parse_report, predictions_path, report_directory, run_stage
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Evaluate every model of one report")
-    parser.add_argument("report")
-    report = parser.parse_args().report
-    params = load_params()
-    if report not in params.evaluate:
-        raise UserError(f"evaluate in params.yaml has no report {report!r}, but {', '.join(params.evaluate)}")
+    params, report = parse_report("Evaluate every model of one report")
     settings = params.evaluate[report]
     learned = read_face_table(FILTERED).of_protocol(settings.protocol)
     models, variants, rows, faces, parameters = _evaluate(params, report, learned)
     directory = report_directory(report)
     records = {model.name: model.record(parameters) for model in models}
     write_json(directory / "models.json", records)
-    write_json(
-        directory / "variants.json", _describe_variants(params, learned, settings.protocol, variants, parameters)
-    )
+    counts = {name: _count_training_faces(learned, run) for name, run in params.variants_of(settings.protocol).items()}
+    write_json(directory / "variants.json", variant_records(variants, params.all_runs, counts, parameters))
     _write_metrics(directory / "metrics", models)
     _write_csv(directory / "comparisons.csv", comparisons(models, faces.labels))
     _write_csv(directory / "predictions.csv", predictions_table([*models, *variants], rows, faces))
@@ -86,23 +79,9 @@ def _evaluate(params: Params, report: str, learned: FaceTable):
     return models, of_variants, rows["test"], faces, {run: one.parameters for run, one in predictions.items()}
 
 
-def _describe_variants(
-    params: Params, learned: FaceTable, protocol: str, models: list[Model], parameters: dict[str, int]
-) -> dict[str, Any]:
-    """The records of the variants' models, with the model that each belongs to and what differs."""
-    records = {}
-    for model in models:
-        (name,) = model.snapshots
-        run = params.all_runs[name]
-        faces = choose_training_faces(learned, protocol, run.share, run.unleaked).subset(protocol, "training")
-        records[model.name] = {
-            "variant_of": model.name.replace(name, run.variant_of or "", 1),
-            "what": "share" if run.share < 1 else "unleaked" if run.unleaked else "seed",
-            "seed": run.recipe.seed,
-            "training_faces": len(faces.labels),
-            **model.record(parameters),
-        }
-    return records
+def _count_training_faces(learned: FaceTable, run: Run) -> int:
+    chosen = choose_training_faces(learned, run.protocol, run.share, run.unleaked)
+    return len(chosen.subset(run.protocol, "training").labels)
 
 
 def _write_metrics(directory: Path, models: list[Model]) -> None:

@@ -9,25 +9,15 @@ writes  data/predictions/PROTOCOL/RUN.npz, which all reports of the protocol sha
 Takes a minute for three snapshots of a small network and six views, on one core with AVX-512.
 """
 
-import argparse
-
-from facial_expression.errors import UserError
 from facial_expression.evaluation.predictions import PREDICTED_PARTS, write_predictions
-from facial_expression.params import load_params
 from facial_expression.training import runtime
 from facial_expression.views import Views
 from stages._inputs import read_input
-from stages._stage import model_directory, predictions_path, run_stage
+from stages._stage import model_directory, parse_run, predictions_path, run_stage
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Predict with the last snapshots of a run")
-    parser.add_argument("run")
-    name = parser.parse_args().run
-    params = load_params()
-    if name not in params.all_runs:
-        raise UserError(f"params.yaml has no run {name!r}, but {', '.join(params.all_runs)}")
-    run = params.all_runs[name]
+    params, run = parse_run("Predict with the last snapshots of a run")
     runtime.configure(params.runtime, seed=0)  # nothing here is random
     from facial_expression.evaluation.inference import predict_snapshots
 
@@ -35,8 +25,8 @@ def main() -> None:
     parts = {part: table.subset(run.protocol, part) for part in PREDICTED_PARTS}
     settings = params.prediction_of(run.protocol)
     views = Views(**settings.views.model_dump())
-    predictions = predict_snapshots(model_directory(run.protocol, name), parts, views, settings.snapshots)
-    write_predictions(predictions_path(run.protocol, name), predictions)
+    predictions = predict_snapshots(model_directory(run.protocol, run.name), parts, views, settings.snapshots)
+    write_predictions(predictions_path(run.protocol, run.name), predictions)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ A variant is not probed: its probe.json only names the run that it belongs to. T
 on one core: 36 versions of 1,000 test faces, and 100 versions of 40 faces of each class.
 """
 
-import argparse
 from functools import partial
 from typing import Any
 
@@ -21,25 +20,18 @@ from facial_expression.analysis.corruptions import measure_robustness
 from facial_expression.analysis.model_probabilities import best_iteration
 from facial_expression.analysis.sampling import sample_faces
 from facial_expression.analysis.tables import to_table
-from facial_expression.errors import UserError
 from facial_expression.evaluation.predictions import read_predictions
 from facial_expression.files import atomic_write, write_json
-from facial_expression.params import Params, Run, load_params
+from facial_expression.params import Params, Run
 from facial_expression.training import runtime
 from stages._inputs import read_input
-from stages._stage import model_directory, predictions_path, probe_directory, run_stage
+from stages._stage import model_directory, parse_run, predictions_path, probe_directory, run_stage
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Probe one trained network")
-    parser.add_argument("run")
-    name = parser.parse_args().run
-    params = load_params()
-    if name not in params.all_runs:
-        raise UserError(f"params.yaml has no run {name!r}, but {', '.join(params.all_runs)}")
-    run = params.all_runs[name]
+    params, run = parse_run("Probe one trained network")
     about, tables = ({"variant_of": run.variant_of}, {}) if run.variant_of else _probe(params, run)
-    with atomic_write(probe_directory(name)) as temporary:
+    with atomic_write(probe_directory(run.name)) as temporary:
         temporary.mkdir()
         write_json(temporary / "probe.json", about)
         for kind, table in tables.items():
