@@ -21,6 +21,7 @@ def build(
     stem: int = 7,
     stem_pool: bool = True,
     preactivation: bool = False,
+    standardize: bool = False,
 ) -> Model:
     """A residual network with weights from Keras's global seed; the defaults are ResNet-34's, 21.3 million parameters.
 
@@ -35,9 +36,14 @@ def build(
         stem: side of the first convolution's kernel, which has stride 2.
         stem_pool: whether max-pooling follows the first convolution, as in the paper.
         preactivation: whether normalization and ReLU precede the convolutions instead of following them.
+        standardize: whether each picture's gray levels are first brought to mean 0 and deviation 1, so that neither
+            brightness nor contrast matter.
     """
     pixels = Input((size, size, 1), name="pixels")
     features = layers.Rescaling(1 / 255, name="scale")(pixels)
+    if standardize:
+        standard = layers.LayerNormalization((1, 2, 3), epsilon=1e-6, center=False, scale=False, name="standardize")
+        features = standard(features)
     features = _convolution(features, filters[0], stem, 2, "stem")
     if not preactivation:
         features = _activation(features, "stem")

@@ -127,3 +127,11 @@ def test_running_means_follow_within_tens_of_iterations():
 def test_rejects_other_number_of_blocks_than_filters(blocks):
     with pytest.raises(ValueError, match=r"shorter|longer"):
         build("resnet", blocks=blocks)
+
+
+def test_standardized_pictures_look_the_same_in_any_light():
+    network = built(**TINY, standardize=True)
+    bright = np.random.default_rng(0).integers(80, 256, (4, 48, 48, 1)).astype(np.float32)
+    dark = 0.25 * bright + 10
+    np.testing.assert_allclose(network(bright), network(dark), atol=1e-4)
+    assert not np.allclose(built(**TINY)(bright), built(**TINY)(dark), atol=1e-2)
