@@ -358,8 +358,8 @@ class Params(Block):
             where = f"runs.{stage}.{name}"
             if name in seen:
                 raise ValueError(f"{where}: there is another run of this name")
-            if name == "ensemble" or name.endswith("-ensemble"):
-                raise ValueError(f"{where}: the name of a run must not end in ensemble")
+            if name in ("ensemble", "served") or name.endswith("-ensemble"):
+                raise ValueError(f"{where}: the name of a run must not be served, nor end in ensemble")
             self._check_run(where, block)
             seen.add(name)
         return self

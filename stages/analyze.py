@@ -4,8 +4,9 @@
     python -m stages.analyze official-6
 
 reads   reports/REPORT/ (models.json, predictions.csv, variants.json), data/predictions/PROTOCOL/,
-        data/filtered/, data/decoded/, data/near_duplicates.csv, reports/crowd/, the blocks `evaluate`, `audit` and
-        `export` of params.yaml
+        data/filtered/, data/decoded/, data/near_duplicates.csv, reports/crowd/, data/predictions/served.npz and
+        models/serving/card.json (of the exported report alone), the blocks `evaluate`, `audit` and `export` of
+        params.yaml
 writes  reports/analysis/REPORT.json
 
 Takes ten seconds.
@@ -19,7 +20,7 @@ import pandas as pd
 from facial_expression.analysis.crowd import crowd_indices
 from facial_expression.analysis.duplicates import group_pairs
 from facial_expression.analysis.groups import group_faces
-from facial_expression.analysis.model_analysis import AnalyzedFaces, analyze_models
+from facial_expression.analysis.model_analysis import AnalyzedFaces, analyze_models, analyze_served
 from facial_expression.analysis.model_probabilities import model_probabilities
 from facial_expression.analysis.survey import leak_kinds, same_picture
 from facial_expression.analysis.tables import read_table
@@ -34,6 +35,8 @@ from stages._stage import (
     DECODED,
     FILTERED,
     NEAR_DUPLICATES,
+    SERVED_PREDICTIONS,
+    SERVING,
     parse_report,
     predictions_path,
     report_directory,
@@ -64,9 +67,15 @@ def _analyze(params: Params, report: str) -> dict[str, Any]:
     variants = read_json(report_directory(report) / "variants.json", made_by)
     columns = ["row", *records, *variants]
     predictions = read_table(report_directory(report) / "predictions.csv", columns, made_by).set_index("row")
+    served = None
+    if report == params.export.report:
+        metrics = read_json(SERVING / "card.json", "dvc repro export")["metrics"]
+        (on_faces,) = read_predictions(SERVED_PREDICTIONS).of_faces(rows, range(len(table.classes))).values()
+        served = analyze_served(metrics, *on_faces, faces, params.export.confidence_threshold, settings.seed)
     return {
         "protocol": settings.protocol,
         "training_faces": training_faces,
+        "served": served,
         **analyze_models(records, probabilities, faces, params.export.confidence_threshold, settings.seed),
         **analyze_variants(variants, records, predictions.loc[faces.rows], faces, training_faces, settings.seed),
     }

@@ -26,7 +26,7 @@ from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.files import atomic_write, read_json
 from facial_expression.params import Params, load_params
-from facial_expression.reporting.evidence import Evidence, read_histories, read_probes
+from facial_expression.reporting.evidence import Evidence, read_histories, read_probe, read_probes
 from facial_expression.reporting.figure import Figure
 from facial_expression.reporting.page import build_sections, render
 from facial_expression.reporting.pictures import Gallery, fer2013_gallery, synthetic_gallery
@@ -44,6 +44,7 @@ from stages._stage import (
     REPORT_WITH_FACES,
     SERVING,
     history_path,
+    probe_directory,
     run_stage,
 )
 
@@ -81,6 +82,7 @@ def _read(params: Params) -> Evidence:
         served=params.export.report,
         card=read_json(SERVING / "card.json", "dvc repro export"),
         runs={name: run.protocol for name, run in runs.items()},
+        served_probe=read_probe(probe_directory("served"), "dvc repro probe_served"),
         probes=read_probes(PROBES, {name: f"probe_{run.stage}" for name, run in runs.items()}),
         histories=read_histories({name: history_path(run.protocol, name) for name, run in runs.items()}),
         study=STUDY if is_study else {},

@@ -141,6 +141,19 @@ def analyze_model(
     }
 
 
+def analyze_served(
+    metrics: Mapping[str, Any], validation: np.ndarray, test: np.ndarray, faces: AnalyzedFaces, most: float, seed: int
+) -> dict[str, Any]:
+    """What :func:`analyze_model` says about the served file.
+
+    Args:
+        metrics: of its card.
+        validation, test: its probabilities before the card's temperature.
+        faces, most, seed: as for :func:`analyze_models`.
+    """
+    return analyze_model(metrics, validation, test, faces, resample_faces(faces.clusters, seed), most, seed)
+
+
 def found_and_missed(correct: np.ndarray, chosen: np.ndarray, faces: AnalyzedFaces) -> dict[str, Any]:
     """Accuracy on the chosen faces that the study's detector pass ``found`` and on those that it ``missed``."""
     found = faces.groups["found"].member == 0

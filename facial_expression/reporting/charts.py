@@ -1,7 +1,7 @@
 """The kinds of charts on the page, each a function of data that returns a :class:`Figure`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,14 @@ _ROW = 22
 
 
 def series(number: int) -> str:
-    """Style of the n-th line or group of points; after the last color, the first follows again."""
-    return f"s{number % SERIES}"
+    """Style of the n-th line or group of points; after the last color, the first follows again, dashed."""
+    return f"s{number % SERIES}" + (" dash" if number >= SERIES else "")
+
+
+def line_styles(names: Iterable[str], prominent: str) -> dict[str, str]:
+    """Name -> style of its line: one stands out, and the others have the series in turn."""
+    others = [name for name in names if name != prominent]
+    return {prominent: "prominent"} | {name: series(number) for number, name in enumerate(others)}
 
 
 def percent_ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:

@@ -50,10 +50,8 @@ def make_report_project(directory: Path, absent: str = "", found: bool = True) -
     write_crowd(directory, faces)
     for run in RUNS:
         write_probe(directory / "reports/probes" / run)
-    write_json(
-        directory / "models/serving/card.json",
-        {"run": "small", "members": [{"run": "small"}], "confidence_threshold": 0.4321},
-    )
+    write_probe(directory / "reports/probes/served")
+    _write_served(directory, predictions["small"])
     (directory / FONT).parent.mkdir(parents=True)
     shutil.copy(ROOT / FONT, directory / FONT)
     return faces
@@ -181,6 +179,25 @@ def _write_evaluation(directory: Path, faces: pd.DataFrame, runs: Mapping[str, P
     write_json(report / "variants.json", {})
     write_json(report / "models.json", {model.name: model.record(dict.fromkeys(RUNS, 1234)) for model in models})
     predictions_table(models, rows["test"], evaluated).to_csv(report / "predictions.csv", index=False)
+
+
+def _write_served(directory: Path, predictions: Predictions) -> None:
+    """A card and the predictions of the file that serves `small`, which are those of its last snapshot."""
+    record = json.loads((directory / "reports" / REPORT / "models.json").read_text())["small"]
+    card = {
+        "members": [{"run": "small"}],
+        "metrics": {key: value for key, value in record.items() if key not in ("snapshots", "weights", "parameters")},
+        "model": {"variant": "int8", "bytes": 1234567},
+        "confidence_threshold": 0.4321,
+    }
+    write_json(directory / "models/serving/card.json", card)
+    (chosen,) = record["snapshots"]["small"]
+    number, classes = predictions.iterations.index(chosen), [NAMES.index(name) for name in record["recall"]]
+    probabilities = {
+        part: array[number : number + 1, :, :, classes] for part, array in predictions.probabilities.items()
+    }
+    served = Predictions((chosen,), predictions.rows, probabilities, 1234)
+    write_predictions(directory / "data/predictions/served.npz", served)
 
 
 def _audit(faces: pd.DataFrame) -> dict[str, Any]:

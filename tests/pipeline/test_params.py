@@ -153,8 +153,12 @@ def test_parameters_are_immutable():
         ("export__input", "decoded", "export.input: must be 'aligned' or 'centered', not 'decoded'"),
         ("export__report", "study-6", "export.report: must be one of official-6, official-7, not 'study-6'"),
         ("runs__wide__shallow", RUN, "runs.wide.shallow: there is another run of this name"),
-        ("runs__wide__ensemble", RUN, "runs.wide.ensemble: the name of a run must not end in ensemble"),
-        ("runs__wide__my-ensemble", RUN, "runs.wide.my-ensemble: the name of a run must not end in ensemble"),
+        ("runs__wide__ensemble", RUN, "runs.wide.ensemble: the name of a run must not be served, nor end in ensemble"),
+        (
+            "runs__wide__my-ensemble",
+            RUN,
+            "runs.wide.my-ensemble: the name of a run must not be served, nor end in ensemble",
+        ),
         ("runs__wide__a/b", RUN, "runs.wide.a/b.[key]: must be lower-case letters, digits and single hyphens, not"),
         # wrong types
         ("predict__official__views__mirror", 1, "predict.official.views.mirror: must be a valid boolean, not 1"),
@@ -440,6 +444,6 @@ def test_committed_parameters_share_no_block():
 
 def test_files_stay_short():
     """A network is data: neither file grows with a list of networks."""
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 220
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) <= 240
     assert len(COMMITTED.read_text().splitlines()) <= 300
     assert len((ROOT / "README.md").read_text().splitlines()) <= 130

@@ -73,6 +73,7 @@ def test_programming_error_keeps_its_traceback(error):
         (("stages.crowd",), "data/decoded/images.npy is missing: run `dvc repro`"),
         (("stages.audit",), "data/decoded/images.npy is missing: run `dvc repro`"),
         (("stages.probe", "smal"), "params.yaml has no run 'smal', but study-shallow, "),
+        (("stages.probe_served",), "models/serving/card.json is missing: restore it, as with "),
         (("stages.probe", "small"), "data/filtered/images.npy is missing: run `dvc repro`"),
         (("stages.analyze", "official"), "evaluate in params.yaml has no report 'official', but study-6, "),
         (("stages.analyze", "official-6"), "data/filtered/images.npy is missing: run `dvc repro`"),
@@ -131,7 +132,7 @@ def test_stages_follow_the_runs_and_reports():
         assert {f"{stage}_{run.stage}@{name}" for stage in of_run} <= listed
     of_report = ("evaluate", "analyze")
     assert {f"{stage}@{report}" for stage in of_report for report in PARAMS.evaluate} <= listed
-    once = {"download", "decode", "align", "filter_classes", "crowd", "audit", "export", "report"}
+    once = {"download", "decode", "align", "filter_classes", "crowd", "audit", "export", "probe_served", "report"}
     assert once <= listed
     assert len(listed) == len(once) + len(of_run) * len(PARAMS.all_runs) + len(of_report) * len(PARAMS.evaluate)
 

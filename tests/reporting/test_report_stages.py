@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from facial_expression.data.face_table import read_face_table
 from facial_expression.files import sha256
@@ -95,7 +96,8 @@ def test_page_shows_the_metrics_of_every_model(analyzed, page):
     assert list(records) == list(MODELS)
     text = (analyzed / PAGE).read_text()
     (table,) = re.findall(f'<table[^>]*data-report="{REPORT}">.*?</table>', text, re.DOTALL)
-    for name, record in records.items():
+    served = json.loads((analyzed / "models/serving/card.json").read_text())["metrics"]
+    for name, record in (records | {"served": served}).items():
         (row,) = re.findall(f'<tr data-model="{name}">.*?</tr>', table, re.DOTALL)
         values = re.findall('data-value="([^"]*)"', row)
         assert values == ["", str(record["accuracy"]), str(record["macro_f1"])]
@@ -118,6 +120,25 @@ def test_analysis_agrees_with_the_metrics(analyzed):
         assert {name: share["value"] for name, share in model["classes"].items()} == record["recall"]
         assert model["groups"]["found"][2]["value"] == record["accuracy_missed"]
         assert model["coverage"][-1]["accuracy"] == record["accuracy"]
+
+
+def test_served_file_is_analyzed_as_what_it_serves(analyzed):
+    analysis = json.loads((analyzed / f"reports/analysis/{REPORT}.json").read_text())
+    same = analysis["models"]["small"]  # whose predictions the served file has
+    for key in ("accuracy", "confusion", "calibration", "uncertain", "groups"):
+        assert analysis["served"][key] == same[key]
+
+
+def test_report_that_is_not_exported_has_nothing_served(project):
+    yaml = YAML()
+    params = yaml.load(project / "params.yaml")
+    params["evaluate"]["other"] = params["evaluate"][REPORT]
+    yaml.dump(params, project / "params.yaml")
+    shutil.copytree(project / "reports" / REPORT, project / "reports/other")
+    (project / "data/predictions/served.npz").unlink()
+    run(analyze, project, "other")
+    assert json.loads((project / "reports/analysis/other.json").read_text())["served"] is None
+    assert '<tr data-model="served">' in (draw(project), (project / PAGE).read_text())[1]
 
 
 def test_crowd_takes_fear_for_surprise(analyzed):
@@ -198,7 +219,7 @@ def test_edition_for_git_shows_no_picture_of_the_data(project):
 
 def test_edition_for_git_needs_no_data(project):
     shutil.rmtree(project / "data")
-    assert "What is true" in draw(project).text
+    assert "How well do these models" in draw(project).text
 
 
 def test_run_without_a_training_is_named(project):
@@ -209,8 +230,10 @@ def test_run_without_a_training_is_named(project):
     assert "Not trained yet: small." in text
 
 
-def test_page_without_any_probe_says_so(project):
-    shutil.rmtree(project / "reports/probes")
+def test_page_without_any_network_says_so(project):
+    for name in RUNS:
+        shutil.rmtree(project / "reports/probes" / name)
+        (project / f"reports/history/official/{name}.csv").unlink()
     text = draw(project).text
     assert "No network is probed yet" in text
     assert "No network is trained yet" in text
@@ -255,7 +278,7 @@ def test_class_without_test_faces_is_left_out(tmp_path):
     run(analyze, tmp_path, REPORT)
     analysis = json.loads((tmp_path / f"reports/analysis/{REPORT}.json").read_text())
     assert analysis["models"]["ensemble"]["classes"]["fear"] is None
-    assert "What is true" in draw(tmp_path).text
+    assert "How well do these models" in draw(tmp_path).text
 
 
 def test_page_stands_if_no_face_is_found_and_no_answer_sure(tmp_path):
@@ -264,12 +287,12 @@ def test_page_stands_if_no_face_is_found_and_no_answer_sure(tmp_path):
     path = tmp_path / f"reports/analysis/{REPORT}.json"
     analysis = json.loads(path.read_text())
     assert analysis["found"]["found"] is None
-    for record in analysis["models"].values():
+    for record in (*analysis["models"].values(), analysis["served"]):
         record["uncertain"]["answered"] = None
     change_json(path, **analysis)
     text = draw(tmp_path).text
     assert "It is sure of no face." in text
-    assert "lie between faces that the detector finds" not in text
+    assert "separate faces that the detector finds" not in text
 
 
 @pytest.mark.parametrize(
@@ -281,6 +304,7 @@ def test_page_stands_if_no_face_is_found_and_no_answer_sure(tmp_path):
         ("reports/crowd/agreement.json", "dvc repro crowd"),
         ("reports/probes/small/probe.json", "dvc repro probe_resnet@small"),
         ("reports/probes/small/robustness.csv", "dvc repro probe_resnet@small"),
+        ("reports/probes/served/occlusion.csv", "dvc repro probe_served"),
         ("models/serving/card.json", "dvc repro export"),
     ],
 )
@@ -309,5 +333,5 @@ def test_predictions_without_a_model_are_named(project):
 def test_figures_are_those_of_the_page(analyzed, page):
     names = {path.stem for path in (analyzed / "reports/figures").iterdir()}
     assert {f"confusion-{REPORT}-{model}" for model in MODELS} <= names
-    assert {f"occlusion-{run}" for run in RUNS} <= names
+    assert {f"occlusion-{run}" for run in (*RUNS, "served")} <= names
     assert len(names) >= len(page.all("svg"))

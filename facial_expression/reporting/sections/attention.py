@@ -6,10 +6,10 @@ import numpy as np
 
 from facial_expression.faces.mean_shape import load_mean_shape
 from facial_expression.reporting.charts import signed_maps
-from facial_expression.reporting.evidence import Evidence, Probe
+from facial_expression.reporting.evidence import SERVED, Evidence, NetworkProbe, Probe
 from facial_expression.reporting.figure import Figure
 
-TITLE = "What the networks look at"
+TITLE = "What they look at"
 QUESTION = "Which parts of a face decide, and what does the first layer see?"
 
 _LINES = (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36), [*range(36, 42), 36])
@@ -20,10 +20,11 @@ _PARTS = ("upper", "middle", "lower")
 
 def content(evidence: Evidence) -> dict[str, Any]:
     return {
+        "served": _maps(SERVED, evidence.served_probe),
         "runs": [
             {"run": run, "about": probe.about, "maps": _maps(run, probe), "filters": _filters(run, probe)}
             for run, probe in evidence.probes.items()
-        ]
+        ],
     }
 
 
@@ -45,7 +46,7 @@ def _costliest(drop: np.ndarray) -> str:
     return _PARTS[int(np.argmax([third.mean() for third in np.array_split(drop, 3)]))]
 
 
-def _filters(run: str, probe: Probe) -> Figure:
+def _filters(run: str, probe: NetworkProbe) -> Figure:
     shown = dict(list(probe.filters.items())[:_SHOWN])
     return signed_maps(
         f"filters-{run}",

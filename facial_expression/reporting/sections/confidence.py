@@ -3,25 +3,30 @@
 import math
 from typing import Any
 
-from facial_expression.reporting.charts import line_chart, percent_ticks, reliability_chart
-from facial_expression.reporting.evidence import Evidence
+from facial_expression.reporting.charts import line_chart, line_styles, percent_ticks, reliability_chart
+from facial_expression.reporting.evidence import SERVED, Evidence
 
 TITLE = "Confidence"
 QUESTION = "When a model says it is 80% sure, is it right in 80% of the cases?"
 
 
 def content(evidence: Evidence) -> dict[str, Any]:
-    main, served = evidence.main, evidence.card["members"][0]["run"]
+    main = evidence.main
+    models = {SERVED: main["served"]} | main["models"]
     lines = {
         model: [(point["coverage"], point["accuracy"]) for point in record["coverage"]]
-        for model, record in main["models"].items()
+        for model, record in models.items()
         if not model.endswith("-ensemble")
     }
     lowest = math.floor(5 * min(y for points in lines.values() for _, y in points)) / 5
     half = next(point for point in evidence.best["coverage"] if point["coverage"] == 0.5)
     return {
-        "reliability": {name: _reliability(name, report, report["best"]) for name, report in evidence.reports.items()},
-        "served": _reliability(f"{evidence.served}-served", main, served) if served in main["models"] else None,
+        "reliability": {
+            name: _reliability(name, report["best"], report["models"][report["best"]])
+            for name, report in evidence.reports.items()
+        },
+        "served": _reliability(f"{evidence.served}-served", SERVED, main["served"]),
+        "models": models,
         "coverage": line_chart(
             "coverage",
             lines,
@@ -33,16 +38,16 @@ def content(evidence: Evidence) -> dict[str, Any]:
             x_ticks=percent_ticks(0, 1),
             y=(lowest, 1),
             y_ticks=percent_ticks(lowest, 1),
+            styles=[line_styles(lines, SERVED)[model] for model in lines],
             form="{y:.1%} right on {x:.0%} of the faces",
         ),
-        "lines": list(lines),
+        "styles": line_styles(lines, SERVED),
         "half": half,
     }
 
 
-def _reliability(name: str, report: Any, model: str) -> Any:
-    record = report["models"][model]["calibration"]
-    before, after = record["before"], record["after"]
+def _reliability(name: str, model: str, record: Any) -> Any:
+    before, after = record["calibration"]["before"], record["calibration"]["after"]
     return reliability_chart(
         f"reliability-{name}",
         {"before": before["reliability"], "after": after["reliability"]},

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from facial_expression.reporting.evidence import Evidence, Probe
+from facial_expression.reporting.evidence import Evidence, NetworkProbe
 
 TITLE = "The networks"
 QUESTION = "How large are they, and what does one face cost?"
@@ -22,6 +22,6 @@ def content(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _shown(probe: Probe) -> list[Any]:
+def _shown(probe: NetworkProbe) -> list[Any]:
     """Rows of the layer table, without input and rescaling, which compute nothing that is learned."""
     return probe.layers[~probe.layers["kind"].isin(["InputLayer", "Rescaling"])].to_dict("records")

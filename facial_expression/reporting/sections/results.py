@@ -5,7 +5,7 @@ from typing import Any
 
 from facial_expression.evaluation.tables import STUDY_PREFIX
 from facial_expression.reporting.charts import heat_map, interval_chart
-from facial_expression.reporting.evidence import Evidence
+from facial_expression.reporting.evidence import SERVED, Evidence
 from facial_expression.reporting.figure import Figure
 
 TITLE = "Results"
@@ -16,8 +16,11 @@ def content(evidence: Evidence) -> dict[str, Any]:
     return {
         "reports": {
             name: {
-                "accuracy": _accuracy(name, report, study := _study(evidence, report)),
-                "confusion": {model: _confusion(name, model, report) for model in report["models"]},
+                "models": (models := _models(report)),
+                "accuracy": _accuracy(name, models, study := _study(evidence, report)),
+                "confusion": {
+                    model: _confusion(name, model, record, report["classes"]) for model, record in models.items()
+                },
                 "study": study,
                 "inside": [
                     model
@@ -33,6 +36,11 @@ def content(evidence: Evidence) -> dict[str, Any]:
     }
 
 
+def _models(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The models of the report, and what is served if it comes from this report."""
+    return report["models"] | ({SERVED: report["served"]} if report["served"] else {})
+
+
 def _study(evidence: Evidence, report: Mapping[str, Any]) -> dict[str, float]:
     """Model of the report -> the study's accuracy, under the study's protocol."""
     if report["protocol"] != "study":
@@ -41,10 +49,10 @@ def _study(evidence: Evidence, report: Mapping[str, Any]) -> dict[str, float]:
     return {name: evidence.study[one].accuracy for name, one in short.items() if one in evidence.study}
 
 
-def _accuracy(name: str, report: Mapping[str, Any], study: Mapping[str, float]) -> Figure:
+def _accuracy(name: str, models: Mapping[str, Any], study: Mapping[str, float]) -> Figure:
     rows = {
         model: {"value": record["accuracy"], "low": record["accuracy_low"], "high": record["accuracy_high"]}
-        for model, record in report["models"].items()
+        for model, record in models.items()
     }
     diamonds = " Diamonds: the study's figures." if study else ""
     return interval_chart(
@@ -53,12 +61,11 @@ def _accuracy(name: str, report: Mapping[str, Any], study: Mapping[str, float]) 
         f"Chart of the accuracy of every model of {name} with its 95% interval; the table has the same figures.",
         f"Accuracy with its 95% interval.{diamonds}",
         marks=study,
-        groups=[1 if model.endswith("ensemble") else 0 for model in rows],
+        groups=[2 if model == SERVED else int(model.endswith("ensemble")) for model in rows],
     )
 
 
-def _confusion(name: str, model: str, report: Mapping[str, Any]) -> Figure:
-    record, classes = report["models"][model], report["classes"]
+def _confusion(name: str, model: str, record: Mapping[str, Any], classes: list[str]) -> Figure:
     known = {label: share["value"] for label, share in record["classes"].items() if share}
     best, worst = max(known, key=lambda label: known[label]), min(known, key=lambda label: known[label])
     return heat_map(

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from facial_expression.reporting.charts import line_chart, percent_ticks
-from facial_expression.reporting.evidence import Evidence
+from facial_expression.reporting.charts import line_chart, line_styles, percent_ticks
+from facial_expression.reporting.evidence import SERVED, Evidence
 
 TITLE = "Robustness"
 QUESTION = (
@@ -15,8 +15,9 @@ QUESTION = (
 
 
 def content(evidence: Evidence) -> dict[str, Any]:
-    tables = {run: probe.robustness for run, probe in evidence.probes.items()}
-    served = evidence.card["members"][0]["run"]
+    tables = {SERVED: evidence.served_probe.robustness} | {
+        run: probe.robustness for run, probe in evidence.probes.items()
+    }
     kinds = list(dict.fromkeys(kind for table in tables.values() for kind in table["corruption"] if kind != "none"))
     runs = {
         run: {"clean": _clean(table), "rows": {kind: _of_kind(table, kind).to_dict("records") for kind in kinds}}
@@ -26,9 +27,10 @@ def content(evidence: Evidence) -> dict[str, Any]:
         "charts": [_chart(kind, tables) for kind in kinds],
         "kinds": kinds,
         "runs": runs,
-        "hardest": _hardest(tables[served], kinds) if served in tables else None,
+        "styles": line_styles(tables, SERVED),
+        "hardest": _hardest(tables[SERVED], kinds),
         "faces": [f"{n:,}" for n in sorted({int(n) for table in tables.values() for n in table["n"]})],
-        "widest": max((float((table["high"] - table["low"]).max()) / 2 for table in tables.values()), default=0.0),
+        "widest": max(float((table["high"] - table["low"]).max()) / 2 for table in tables.values()),
     }
 
 
@@ -52,6 +54,7 @@ def _chart(kind: str, tables: dict[str, pd.DataFrame]) -> Any:
         x_ticks=[(0, "none"), *((step, f"{value:g}") for step, value in enumerate(rows["strength"], start=1))],
         y=(0, highest),
         y_ticks=percent_ticks(0, highest),
+        styles=[line_styles(tables, SERVED)[run] for run in lines],
         form="{y:.1%}",
     )
 

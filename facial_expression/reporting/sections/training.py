@@ -9,7 +9,7 @@ from facial_expression.reporting.evidence import Evidence
 from facial_expression.reporting.figure import Figure
 
 TITLE = "Training"
-QUESTION = "How do loss and accuracy develop, and where does a network stop to learn what holds for other faces?"
+QUESTION = "How do loss and accuracy develop, and when does a network stop learning what holds for other faces?"
 
 _STYLES = ("s0 faint", "s1")
 _WIDTH = 260
