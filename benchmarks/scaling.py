@@ -5,17 +5,21 @@ Run from the repository root, on Linux or macOS, with nothing else running::
     python -m benchmarks.scaling                    # 50, 500 and 5,000 synthetic faces
     python -m benchmarks.scaling --pictures 500     # ten times as many
 
-Each row is a run of the command. Seconds are wall time without the start of the processes, which is that of a run with
-few pictures; the peak memory is that of the largest process.
+Each row is a run of the command, with so many processes of its own, or with as many workers of a Dask scheduler on this
+machine. Seconds are wall time without the start of the processes, which is that of a run with few pictures; the peak
+memory is that of the largest process that the command starts, or of itself.
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,19 +41,36 @@ def main() -> int:
     counts = [size * options.pictures for size in SIZES]
     workers = sorted({2**power for power in range(usable_cores().bit_length())} | {usable_cores()})
     table = Table(title="facial-expression predict, faces of 48x48")
-    for column in ("pictures", "processes", "seconds", "pictures/s", "peak MB"):
+    for column in ("workers", "pictures", "seconds", "pictures/s", "peak MB"):
         table.add_column(column, justify="right")
     with tempfile.TemporaryDirectory() as name:
         write_faces(Path(name), counts[-1])
         for number in workers:
-            start = run(Path(name), 8 * number, number)[0]
-            for count in counts:
-                seconds, megabytes = run(Path(name), count, number)
-                speed = count / (seconds - start) if seconds > start else float("nan")
-                row = (f"{count:,}", str(number), f"{seconds - start:.1f}", f"{speed:.0f}", f"{megabytes:.0f}")
-                table.add_row(*row)
+            measure(table, f"{number} processes", Path(name), [8 * number, *counts], ["--workers", str(number)])
+        for number in workers:
+            with dask_workers(number) as words:
+                measure(table, f"{number} of Dask", Path(name), [8 * number, *counts], words)
     Console().print(table)
     return 0
+
+
+@contextlib.contextmanager
+def dask_workers(number: int) -> Iterator[list[str]]:
+    """The words that make the command use so many workers of a Dask scheduler."""
+    from distributed import LocalCluster  # late: it is large, and a process starts with the memory of its parent
+
+    options: dict[str, Any] = {"threads_per_worker": 1, "dashboard_address": None, "env": {"OPENCV_IPP": "avx2"}}
+    with LocalCluster(n_workers=number, **options) as cluster:
+        yield ["--scheduler", cluster.scheduler_address]
+
+
+def measure(table: Table, where: str, folder: Path, counts: Sequence[int], words: Sequence[str]) -> None:
+    """Add a row for every number of pictures but the first, whose time is that of starting."""
+    start = run(folder, counts[0], words)[0]
+    for count in counts[1:]:
+        seconds, megabytes = run(folder, count, words)
+        speed = count / (seconds - start) if seconds > start else float("nan")
+        table.add_row(where, f"{count:,}", f"{seconds - start:.1f}", f"{speed:.0f}", f"{megabytes:.0f}")
 
 
 def write_faces(folder: Path, count: int) -> None:
@@ -60,19 +81,20 @@ def write_faces(folder: Path, count: int) -> None:
         (folder / f"{number:08d}.png").write_bytes(encoded[number % len(encoded)])
 
 
-def run(folder: Path, count: int, workers: int) -> tuple[float, float]:
+def run(folder: Path, count: int, words: Sequence[str]) -> tuple[float, float]:
     """Seconds and peak memory, in MB, of the command for the first so many faces."""
     names = "\n".join(str(folder / f"{number:08d}.png") for number in range(count))
-    command = [sys.executable, "-m", "facial_expression", "predict", "-", "--workers", str(workers)]
+    command = [sys.executable, "-m", "facial_expression", "predict", "-", *words]
     command += ["--output", str(folder / "faces.csv"), "--overwrite"]
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdin is not None
     process.stdin.write(names)
     process.stdin.close()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit(f"predict failed: {' '.join(command)}")
+        assert process.stderr is not None
+        sys.exit(f"predict failed: {process.stderr.read()}")
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
     return time.perf_counter() - start, usage.ru_maxrss * unit / 1e6
 

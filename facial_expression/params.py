@@ -63,6 +63,7 @@ class Runtime(Block):
     threads: Annotated[int, Field(ge=0, le=1024)]
     devices: Annotated[int, Field(ge=1, le=1024)]
     workers: Annotated[int, Field(ge=-1, le=1024), AfterValidator(_is_process_count)]
+    scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ucx|ws|wss)://\S+$")] | None
 
 
 def _are_distinct(names: list[str]) -> list[str]:

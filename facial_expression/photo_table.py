@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import joblib
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -16,6 +16,7 @@ from facial_expression.data.labels import LabelError, Labels
 from facial_expression.errors import UserError
 from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.images import ALL_FORMATS, MAX_PIXELS, ImageError, decode_picture
+from facial_expression.parallel import run_parallel
 from facial_expression.photo_faces import (
     FACE_SIDE,
     PICTURE_SIDE,
@@ -54,6 +55,7 @@ def cut_faces(
     size: int,
     missing: str = "drop",
     workers: int = -1,
+    scheduler: str | None = None,
     progress: bool = True,
 ) -> CutFaces:
     """Cut the largest face out of every picture, as large in its square as faces in FER2013's pictures are.
@@ -68,7 +70,8 @@ def cut_faces(
             pictures as they are; of a picture that is not square, the square in its middle.
         size: side of the result in pixels.
         missing: ``drop`` or ``whole``: a picture without a face is left out, or taken as it is.
-        workers: number of processes, -1 for one per core; it does not change the result.
+        workers, scheduler: see :func:`facial_expression.parallel.run_parallel`; they do not change the result. The
+            workers of a scheduler must find the files under the same paths.
         progress: show a progress bar.
 
     Raises:
@@ -79,11 +82,10 @@ def cut_faces(
     kept = pictures[classes.notna()]
     files = [(str(Path(root, file)), md5) for file, md5 in zip(kept["file"], kept["md5"], strict=True)]
     batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
-    how = None if passes is None else tuple(passes)
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator")
+    cut = partial(_cut_batch, None if passes is None else tuple(passes), size)
     cuts: list[_Cut] = []
     with tqdm(total=len(files), desc="decode", unit="picture", disable=not progress) as bar:
-        for result in parallel(joblib.delayed(_cut_batch)(batch, how, size) for batch in batches):
+        for result in run_parallel(cut, batches, workers, scheduler):
             cuts += result
             bar.update(len(result))
     _require_readable([(file, cut) for file, cut in zip(kept["file"], cuts, strict=True) if isinstance(cut, str)])
@@ -139,7 +141,7 @@ def _require_readable(faults: list[tuple[str, str]]) -> None:
 _searches: dict[tuple[DetectionPass, ...], FaceSearch] = {}
 
 
-def _cut_batch(files: list[tuple[str, str]], passes: tuple[DetectionPass, ...] | None, size: int) -> list[_Cut]:
+def _cut_batch(passes: tuple[DetectionPass, ...] | None, size: int, files: list[tuple[str, str]]) -> list[_Cut]:
     cv2.setNumThreads(1)
     if passes is not None and passes not in _searches:
         _searches[passes] = FaceSearch(FaceDetector(passes), DETECTION_SIDE)

@@ -23,7 +23,8 @@ def main() -> None:
     align = params.align
     table = read_face_table(DECODED)
     passes = [DetectionPass(**settings.model_dump()) for settings in align.passes]
-    faces = detect_faces(table.images, passes, align.landmark_enlargement, params.runtime.workers)
+    workers, scheduler = params.runtime.workers, params.runtime.scheduler
+    faces = detect_faces(table.images, passes, align.landmark_enlargement, workers, scheduler)
     aligner, centerer = (make_cropper(crop, align.model_dump(), load_mean_shape()) for crop in ("aligned", "centered"))
     aligned = align_faces(table, aligner, faces, align.missing)
     write_face_table(ALIGNED, aligned)

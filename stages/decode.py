@@ -47,8 +47,8 @@ def _cut(params: Params, labels: Labels) -> FaceTable:
     settings = params.decode
     passes = [DetectionPass(**one.model_dump()) for one in params.align.passes] if settings.faces == "detect" else None
     root = pictures_root(pictures_source(params.download))
-    workers = params.runtime.workers
-    table, faceless = cut_faces(read_list(PICTURES), root, labels, passes, settings.size, settings.missing, workers)
+    how = passes, settings.size, settings.missing, params.runtime.workers, params.runtime.scheduler
+    table, faceless = cut_faces(read_list(PICTURES), root, labels, *how)
     if faceless:
         done = "dropped" if settings.missing == "drop" else "kept whole"
         more = f" and {len(faceless) - _SHOWN:,} more" if len(faceless) > _SHOWN else ""

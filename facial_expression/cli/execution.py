@@ -6,15 +6,14 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 
-from facial_expression.cli.pictures import Chunk
+from facial_expression.cli.pictures import Chunk, Picture
 from facial_expression.cli.work import Options, Results, recognize_chunk
 from facial_expression.errors import UserError
-
-CONNECT_SECONDS = 20
-"""How long a scheduler may take to answer."""
+from facial_expression.parallel import connect, map_in_order
 
 _GO_ON = "Run the same command again to go on where it ended"
 
@@ -42,7 +41,7 @@ def recognize_in_processes(options: Options, chunks: Iterable[Chunk], workers: i
 
 
 def recognize_on_cluster(options: Options, chunks: Iterable[Chunk], scheduler: str) -> Iterator[tuple[Chunk, Results]]:
-    """The same from the workers of a Dask scheduler. It gives the chunks of a worker that is lost to another one.
+    """The same from the workers of a Dask scheduler.
 
     Args:
         options: how to recognize; folders in it and the files must be there for all workers.
@@ -50,40 +49,24 @@ def recognize_on_cluster(options: Options, chunks: Iterable[Chunk], scheduler: s
         scheduler: its address, such as ``tcp://host:8786``.
 
     Raises:
-        UserError: the extra is missing, there is no scheduler, or several workers died of the same chunk.
+        UserError: as for :func:`facial_expression.parallel.connect`.
     """
-    try:
-        from distributed import Client, KilledWorker
-    except ModuleNotFoundError:
-        raise UserError("a scheduler needs Dask: pip install 'facial-expression[distributed]'") from None
-    try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{scheduler}: no scheduler answers there ({error})") from None
-    with client:
-        ahead = 2 * sum(client.nthreads().values()) + 2
-        try:
-            yield from _in_order(client.get_executor(pure=False), options, chunks, ahead)
-        except KilledWorker as error:
-            raise UserError(f"several workers died of the same pictures: {error}. {_GO_ON}") from None
+    with connect(scheduler) as (executor, ahead):
+        yield from _in_order(executor, options, chunks, ahead)
 
 
 def _in_order(
     executor: Executor, options: Options, chunks: Iterable[Chunk], ahead: int
 ) -> Iterator[tuple[Chunk, Results]]:
-    """Submit up to ``ahead`` chunks before the first of them is needed, so that memory stays bounded."""
-    pending: deque[tuple[Chunk, Future[Results]]] = deque()
-    for chunk in chunks:
-        pictures = [picture._replace(colors=None) for picture in chunk.pictures]  # which need not travel
-        pending.append((chunk, executor.submit(recognize_chunk, options, pictures)))
-        if len(pending) == ahead:
-            yield _wait(*pending.popleft())
-    while pending:
-        yield _wait(*pending.popleft())
+    waiting: deque[Chunk] = deque()
 
+    def sent() -> Iterator[list[Picture]]:
+        for chunk in chunks:
+            waiting.append(chunk)
+            yield [picture._replace(colors=None) for picture in chunk.pictures]  # which need not travel
 
-def _wait(chunk: Chunk, future: "Future[Results]") -> tuple[Chunk, Results]:
-    return chunk, future.result()
+    for results in map_in_order(executor, partial(recognize_chunk, options), sent(), ahead):
+        yield waiting.popleft(), results
 
 
 def _start_worker() -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 
 import cv2
-import joblib
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
@@ -13,6 +13,7 @@ from facial_expression.data.face_table import FaceTable
 from facial_expression.errors import UserError
 from facial_expression.faces.crops import Aligner, Centerer, average_landmarks
 from facial_expression.faces.detection import DetectionPass, Face, FaceDetector
+from facial_expression.parallel import run_parallel
 
 _BATCH = 128  # pictures per task of a worker process
 
@@ -22,6 +23,7 @@ def detect_faces(
     passes: Iterable[DetectionPass],
     landmark_enlargement: int,
     workers: int = -1,
+    scheduler: str | None = None,
     progress: bool = True,
 ) -> list[Face | None]:
     """The best-scored face of every picture, or None, in the order of the pictures.
@@ -30,16 +32,14 @@ def detect_faces(
         pictures: uint8, shape (N, size, size).
         passes: see :class:`facial_expression.faces.detection.FaceDetector`.
         landmark_enlargement: likewise.
-        workers: number of processes, -1 for one per core; it does not change the result.
+        workers, scheduler: see :func:`facial_expression.parallel.run_parallel`; they do not change the result.
         progress: show a progress bar.
     """
-    passes = tuple(passes)
-    batches = [np.asarray(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH)]
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator")
-    results = parallel(joblib.delayed(_detect_batch)(batch, passes, landmark_enlargement) for batch in batches)
+    detect = partial(_detect_batch, tuple(passes), landmark_enlargement)
+    batches = (np.asarray(pictures[start : start + _BATCH]) for start in range(0, len(pictures), _BATCH))
     faces: list[Face | None] = []
     with tqdm(total=len(pictures), desc="detect", unit="picture", disable=not progress) as bar:
-        for result in results:
+        for result in run_parallel(detect, batches, workers, scheduler):
             faces += result
             bar.update(len(result))
     return faces
@@ -98,7 +98,7 @@ def _columns_of(face: Face) -> tuple:
 _detectors: dict[tuple, FaceDetector] = {}
 
 
-def _detect_batch(pictures: np.ndarray, passes: tuple[DetectionPass, ...], enlargement: int) -> list[Face | None]:
+def _detect_batch(passes: tuple[DetectionPass, ...], enlargement: int, pictures: np.ndarray) -> list[Face | None]:
     key = (passes, enlargement)
     if key not in _detectors:
         cv2.setNumThreads(1)

@@ -1,40 +1,21 @@
 """Dask: the rows of a scheduler's workers are those of one process, also if one of them is killed in the middle."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
 from facial_expression.errors import UserError
+from helpers.dask_cluster import running_cluster
 from helpers.films import write_video
 from helpers.photos import draw, encode, photograph
-from helpers.project import ROOT, environment
 
 pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, free_port):
-    """The address of a scheduler, and the processes of its three workers."""
-    folder = tmp_path_factory.mktemp("cluster")
-    address = f"tcp://127.0.0.1:{free_port}"
-    variables = environment() | {"PYTHONPATH": str(ROOT)}
-    scheduler = ("scheduler", "--host", "127.0.0.1", "--port", str(free_port), "--no-dashboard")
-    worker = ("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-    with open(folder / "log", "w") as log:
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "dask", *words], cwd=folder, env=variables, stdout=log, stderr=subprocess.STDOUT
-            )
-            for words in (scheduler, worker, worker, worker)
-        ]
-        yield address, processes[1:]
-        for process in processes:
-            process.kill()
-            process.wait()
+def cluster(tmp_path_factory):
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -50,21 +31,20 @@ def pictures(tmp_path_factory):
 
 
 def test_killed_worker_loses_nothing(predict, start, cluster, pictures, tmp_path):
-    address, workers = cluster
     predict(pictures, "-o", tmp_path / "one.csv", exit_code=3)
-    process = start("predict", pictures, "-o", "three.csv", "--scheduler", address, folder=tmp_path)
+    process = start("predict", pictures, "-o", "three.csv", "--scheduler", cluster.address, folder=tmp_path)
     journal, end = tmp_path / "three.csv.journal", time.monotonic() + 120
     while not journal.exists() or journal.read_bytes().count(b"\n") < 3:
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < end, "the workers do not make progress"
         time.sleep(0.01)
-    os.kill(workers[0].pid, signal.SIGKILL)
+    cluster.kill_worker()
     assert process.wait(120) == 3, process.stderr.read()
     assert (tmp_path / "three.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
 
 
 def test_address_without_scheduler_is_named(predict, photos, free_port, monkeypatch):
-    monkeypatch.setattr("facial_expression.cli.execution.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("facial_expression.parallel.CONNECT_SECONDS", 1)
     with pytest.raises(UserError, match=r"tcp://127\.0\.0\.1:1: no scheduler answers there"):
         predict(photos, "--scheduler", "tcp://127.0.0.1:1", workers=None)
 

@@ -14,7 +14,7 @@ from helpers.project import ROOT
 def this_runtime(**changes) -> Runtime:
     """The runtime of this process with some values changed."""
     here = {"backend": keras.backend.backend(), "onednn": int(os.environ["TF_ENABLE_ONEDNN_OPTS"])}
-    return Runtime(**here | {"threads": 0, "devices": 1, "workers": 1} | changes)
+    return Runtime(**here | {"threads": 0, "devices": 1, "workers": 1, "scheduler": None} | changes)
 
 
 def build(module: str, classes: int = 6, size: int = 48, seed: int = 1, **arguments) -> keras.Model:

@@ -18,6 +18,7 @@ COMPUTE_NOTHING = {
     "facial_expression/__init__.py",  # switches telemetry off
     "facial_expression/errors.py",
     "facial_expression/files.py",  # writes what it is given
+    "facial_expression/parallel.py",  # gives work to other processes
     "facial_expression/params.py",  # DVC tracks the values themselves; the defaults are pinned below
     "stages/__init__.py",  # shows an interruption
     "stages/_stage.py",  # paths, which dvc.yaml repeats, and messages
@@ -26,6 +27,7 @@ COMPUTE_NOTHING = {
 
 ONLY_MOVE_DATA = {
     "jinja2",
+    "distributed",
     "joblib",
     "kagglehub",
     "markupsafe",

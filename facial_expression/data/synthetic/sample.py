@@ -1,11 +1,11 @@
 """A sample of synthetic faces as a CSV file in FER2013's format."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import joblib
 import numpy as np
 from tqdm import tqdm
 
@@ -13,6 +13,7 @@ from facial_expression.data.face_table import USAGES
 from facial_expression.data.synthetic.drawing import draw_background, draw_face
 from facial_expression.emotions import EMOTIONS, NAMES
 from facial_expression.files import atomic_write
+from facial_expression.parallel import run_parallel
 
 FER2013_COUNTS = {
     "angry": 4953,
@@ -78,8 +79,7 @@ def write_sample(path: str | Path, faces: int, seed: int, workers: int = -1, pro
         raise ValueError(f"the seed must be 0 or more, not {seed}")
     pictures = sorted(plan_sample(faces), key=lambda picture: USAGES.index(picture.usage))
     batches = [pictures[start : start + _BATCH] for start in range(0, faces, _BATCH)]
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator")
-    results = parallel(joblib.delayed(_draw_rows)(batch, seed) for batch in batches)
+    results = run_parallel(partial(_draw_rows, seed), batches, workers)
     with (
         atomic_write(path) as temporary,
         open(temporary, "w", encoding="ascii", newline="\n") as file,
@@ -127,7 +127,7 @@ def _emotions_in_proportion(least: int) -> Iterator[str]:
         yield NAMES[behind]
 
 
-def _draw_rows(pictures: list[Picture], seed: int) -> list[str]:
+def _draw_rows(seed: int, pictures: list[Picture]) -> list[str]:
     cv2.setNumThreads(1)  # the processes already keep every core busy
     return [_row(picture, np.random.default_rng([seed, picture.number])) for picture in pictures]
 
