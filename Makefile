@@ -11,9 +11,6 @@ PIN := $(BIN)/uv pip compile --universal --generate-hashes --no-strip-extras --a
 INSTALL := pip install --disable-pip-version-check --require-hashes --only-binary :all: \
 	--no-binary face-recognition-models,antlr4-python3-runtime
 
-# A DVC that is killed while it writes this file leaves it empty, and stumbles over it from then on.
-UNLOCK := find .dvc/tmp demo/.dvc/tmp -name rwlock -empty -delete 2>/dev/null || true
-
 # DVC runs the stages as `python -m ...`, so the environment's Python comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -23,7 +20,7 @@ help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## run the whole pipeline on synthetic faces, in demo/
-	@$(UNLOCK)
+	@$(BIN)/python -m tools.mend_records
 	$(BIN)/python -m tools.demo
 
 test: $(READY)  ## run all tests, two files at a time, and print the coverage
@@ -42,12 +39,12 @@ lint: $(READY)  ## check style, formatting and workflows
 	$(BIN)/zizmor --offline --quiet .github
 
 repro: $(READY)  ## run the pipeline with params.yaml; only what has changed runs again
-	@$(UNLOCK)
+	@$(BIN)/python -m tools.mend_records
 	$(BIN)/python -m stages.download --check
 	$(BIN)/dvc repro
 
 train: $(READY)  ## train several runs at once, one per core: make train RUNS="small wide"
-	@$(UNLOCK)
+	@$(BIN)/python -m tools.mend_records
 	$(BIN)/python -m tools.train $(RUNS)
 
 drift: $(READY)  ## fail if dvc.lock does not fit code, parameters and data

@@ -5,12 +5,13 @@
 A copy of the project runs once on a few synthetic faces. Each trial then forgets one stage (its outputs, their objects
 in the cache, its entry in dvc.lock), runs it, disturbs it up to three times, and completes it with `dvc repro`. That
 must succeed at once and give the bytes of the undisturbed run in the outputs and in the cache, the same dvc.lock, and
-nothing left behind. Every validation writes a checkpoint, so that many disturbances fall into one.
+nothing left behind. Before `dvc repro`, records that a killed DVC left half-written are mended, as `make repro` does.
+Every validation writes a checkpoint, so that many disturbances fall into one.
 
 A flip changes one bit of the archive that `download` reads, which must refuse it and write nothing, or of an object in
 DVC's cache, which `make check` must name, and which must come back right when its advice is followed.
 
-A trial takes about fifteen seconds of one core, a flip about five. Seeds fix stages, faults and moments; what a moment
+A trial takes about ten seconds of one core, a flip about five. Seeds fix stages, faults and moments; what a moment
 hits depends on the machine. For Linux and macOS.
 """
 
@@ -38,6 +39,7 @@ from tqdm import tqdm
 
 from facial_expression.params import load_params
 from tools.demo import ROOT, commit, make_copy
+from tools.mend_records import mend
 
 RECIPE = {"iterations": 12, "snapshot_every": 4, "validate_every": 2, "batch_size": 20}
 RESULTS = ("data", "models", "reports")
@@ -140,6 +142,7 @@ def run_undisturbed(root: Path) -> Pipeline:
         subprocess.run(repro(stage), cwd=root, check=True, capture_output=True)
         seconds[stage] = time.monotonic() - started
     lock = (root / "dvc.lock").read_text()
+    commit(root, "Run")
     stages = YAML(typ="safe").load(lock)["stages"]
     outputs = {name: [path for out in stages[name]["outs"] for path in places_of(root, out)] for name in seconds}
     return Pipeline(root, seconds, outputs, digests(root), lock)
@@ -190,7 +193,7 @@ def disturb(
     """Disturb a stage by each of the faults, complete it, and list what is wrong."""
     forget(pipeline, stage)
     for name in names:
-        outcomes[LOCK_LEFT_EMPTY, "disturbances"] += unlock(pipeline)
+        outcomes[MENDED, "disturbances"] += len(mend(pipeline.root))
         moment = choose.uniform(0, 1.1 * pipeline.seconds[stage])
         process = subprocess.Popen(repro(stage), cwd=pipeline.root, start_new_session=True, **QUIET)
         try:
@@ -201,23 +204,14 @@ def disturb(
             FAULTS["SIGKILL to all"](pipeline, stage, process)  # if Ctrl-C stops the benchmark
         if not wait_until_alone(pipeline.root):
             return ["a process of the stage outlives DVC"]
-    outcomes[LOCK_LEFT_EMPTY, "disturbances"] += unlock(pipeline)
+    outcomes[MENDED, "disturbances"] += len(mend(pipeline.root))
     completed = subprocess.run(repro(stage), cwd=pipeline.root, capture_output=True, text=True)
     if completed.returncode:
         return [f"not completed: {completed.stderr.strip()[-500:]}"]
     return differences(pipeline)
 
 
-LOCK_LEFT_EMPTY = "of these left DVC's lock file empty"
-
-
-def unlock(pipeline: Pipeline) -> bool:
-    """Delete DVC's lock file if a kill has left it empty, as `make repro` does."""
-    path = pipeline.root / ".dvc/tmp/rwlock"
-    left_empty = path.exists() and path.stat().st_size == 0
-    if left_empty:
-        path.unlink()
-    return left_empty
+MENDED = "of these left a record of DVC to mend"
 
 
 FLIPPED_OBJECT, FLIPPED_ARCHIVE = "a flipped bit in the cache", "a flipped bit in the download"
@@ -360,7 +354,7 @@ FAULTS = {
 def show(outcomes: Counter[tuple[str, str]]) -> None:
     table = Table("fault or stage", "disturbances", "trials that went wrong")
     for name in dict.fromkeys(
-        [*FAULTS, LOCK_LEFT_EMPTY, FLIPPED_OBJECT, FLIPPED_ARCHIVE, *sorted(name for name, _ in outcomes)]
+        [*FAULTS, MENDED, FLIPPED_OBJECT, FLIPPED_ARCHIVE, *sorted(name for name, _ in outcomes)]
     ):
         table.add_row(name, *(str(outcomes[name, column]) for column in ("disturbances", "wrong")))
     Console().print(table)

@@ -172,22 +172,3 @@ def test_unreadable_input_is_named(tmp_path):
         assert failed.stderr.startswith("align: data/decoded: Input/output error")
         path.unlink()
         path.write_bytes(content)
-
-
-@pytest.mark.parametrize(("content", "stays"), [("", False), ("{}", True)])
-def test_make_deletes_the_lock_that_a_killed_dvc_left_empty(tmp_path, content, stays):
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in (".venv/bin/python", ".venv/bin/dvc"):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("#!/bin/sh\n")
-        path.chmod(0o755)
-    (tmp_path / "requirements.txt").touch()
-    (tmp_path / ".venv/ready").touch()
-    lock = tmp_path / ".dvc/tmp/rwlock"
-    lock.parent.mkdir(parents=True)
-    lock.write_text(content)
-    for target in ("repro", "train", "demo"):
-        assert subprocess.run(["make", target], cwd=tmp_path, capture_output=True).returncode == 0
-        assert lock.exists() == stays
-        lock.write_text(content)
