@@ -183,6 +183,9 @@ def s3(directory: Path) -> Iterator[Remote]:
     address = f"http://127.0.0.1:{port}"
     first = {"endpoint_url": address, "region_name": "us-east-1"}
     first |= {"aws_access_key_id": "first", "aws_secret_access_key": "first"}
+    checks_after = f"{address}/moto-api/reset-auth"  # so many requests
+    requests.post(checks_after, data=b"inf", timeout=10)  # servers of one process share this and everything else
+    requests.post(f"{address}/moto-api/reset", timeout=10)
     boto3.client("s3", **first).create_bucket(Bucket="pins")
     users = boto3.client("iam", **first)
     users.create_user(UserName=USER)
@@ -190,7 +193,7 @@ def s3(directory: Path) -> Iterator[Remote]:
     users.put_user_policy(UserName=USER, PolicyName="pins", PolicyDocument=policy)
     key = users.create_access_key(UserName=USER)["AccessKey"]
     right = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
-    requests.post(f"{address}/moto-api/reset-auth", data=b"0", timeout=10)
+    requests.post(checks_after, data=b"0", timeout=10)
     proxy = Proxy(port)
     settings = {
         "url": "s3://pins/store",
