@@ -6,8 +6,9 @@ Run from the repository root, on Linux or macOS, with nothing else running::
     python -m benchmarks.scaling --pictures 500     # ten times as many
 
 Each row is a run of the command, with so many processes of its own, or with as many workers of a Dask scheduler on this
-machine. Seconds are wall time without the start of the processes, which is that of a run with few pictures; the peak
-memory is that of the largest process that the command starts, or of itself.
+machine. Seconds and CPU time are those beyond a run with few pictures, so without the start of the processes. *CPU*
+is the processor time that a picture takes in the command and in all of its processes, *scheduler* the same in Dask's
+scheduler, whose workers are counted in neither; *peak* is the memory of the largest process of the command.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -40,8 +41,8 @@ def main() -> int:
     options = parser.parse_args()
     counts = [size * options.pictures for size in SIZES]
     workers = sorted({2**power for power in range(usable_cores().bit_length())} | {usable_cores()})
-    table = Table(title="facial-expression predict, faces of 48x48")
-    for column in ("workers", "pictures", "seconds", "pictures/s", "peak MB"):
+    table = Table("workers", title="facial-expression predict, faces of 48x48")
+    for column in ("pictures", "seconds", "pictures/s", "CPU, ms", "scheduler, ms", "peak, MB"):
         table.add_column(column, justify="right")
     with tempfile.TemporaryDirectory() as name:
         write_faces(Path(name), counts[-1])
@@ -65,12 +66,15 @@ def dask_workers(number: int) -> Iterator[list[str]]:
 
 
 def measure(table: Table, where: str, folder: Path, counts: Sequence[int], words: Sequence[str]) -> None:
-    """Add a row for every number of pictures but the first, whose time is that of starting."""
-    start = run(folder, counts[0], words)[0]
+    """Add a row for every number of pictures but the first, which only starts everything."""
+    start = run(folder, counts[0], words)
     for count in counts[1:]:
-        seconds, megabytes = run(folder, count, words)
-        speed = count / (seconds - start) if seconds > start else float("nan")
-        table.add_row(where, f"{count:,}", f"{seconds - start:.1f}", f"{speed:.0f}", f"{megabytes:.0f}")
+        cost = run(folder, count, words)
+        seconds, more = cost.seconds - start.seconds, count - counts[0]
+        if seconds > 0 and more > 0:
+            cpu, scheduler = (cost.cpu - start.cpu) / more, (cost.scheduler - start.scheduler) / more
+            shown = f"{seconds:.1f}", f"{more / seconds:.0f}", f"{1000 * cpu:.1f}", f"{1000 * scheduler:.2f}"
+            table.add_row(where, f"{count:,}", *shown, f"{cost.megabytes:.0f}")
 
 
 def write_faces(folder: Path, count: int) -> None:
@@ -81,12 +85,21 @@ def write_faces(folder: Path, count: int) -> None:
         (folder / f"{number:08d}.png").write_bytes(encoded[number % len(encoded)])
 
 
-def run(folder: Path, count: int, words: Sequence[str]) -> tuple[float, float]:
-    """Seconds and peak memory, in MB, of the command for the first so many faces."""
+class Cost(NamedTuple):
+    """Of a run: wall time, processor time of the command and of this process, in seconds, and its peak memory."""
+
+    seconds: float
+    cpu: float
+    scheduler: float
+    megabytes: float
+
+
+def run(folder: Path, count: int, words: Sequence[str]) -> Cost:
+    """Run the command on the first so many faces."""
     names = "\n".join(str(folder / f"{number:08d}.png") for number in range(count))
     command = [sys.executable, "-m", "facial_expression", "predict", "-", *words]
     command += ["--output", str(folder / "faces.csv"), "--overwrite"]
-    start = time.perf_counter()
+    start, here = time.perf_counter(), time.process_time()
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdin is not None
     process.stdin.write(names)
@@ -96,7 +109,8 @@ def run(folder: Path, count: int, words: Sequence[str]) -> tuple[float, float]:
         assert process.stderr is not None
         sys.exit(f"predict failed: {process.stderr.read()}")
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
-    return time.perf_counter() - start, usage.ru_maxrss * unit / 1e6
+    cpu, scheduler = usage.ru_utime + usage.ru_stime, time.process_time() - here
+    return Cost(time.perf_counter() - start, cpu, scheduler, usage.ru_maxrss * unit / 1e6)
 
 
 if __name__ == "__main__":

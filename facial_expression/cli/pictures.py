@@ -12,6 +12,8 @@ from facial_expression.errors import UserError
 
 CHUNK = 8
 """Pictures whose faces go through the network together. The result does not depend on it."""
+CLUSTER_CHUNK = 32
+"""Photos that a worker of a scheduler takes at a time: giving out a chunk costs the command and the scheduler time."""
 
 
 class Picture(NamedTuple):
@@ -36,7 +38,7 @@ class Chunk(NamedTuple):
     """Some pictures in a row.
 
     Attributes:
-        pictures: at most ``CHUNK``.
+        pictures: at most ``CHUNK`` frames, or as many photos as wanted.
         finished: the files that end with this chunk.
         unreadable: what is wrong with the video that ends here, if that is why it ends.
     """
@@ -46,13 +48,14 @@ class Chunk(NamedTuple):
     unreadable: str = ""
 
 
-def read_chunks(files: Iterable[str], every: int = 1, colors: bool = False) -> Iterator[Chunk]:
+def read_chunks(files: Iterable[str], every: int = 1, colors: bool = False, size: int = CHUNK) -> Iterator[Chunk]:
     """All pictures of some files. A chunk has photos, or frames of a single video.
 
     Args:
         files: images and videos.
         every: take the first of so many frames of a video.
         colors: keep the colors of frames.
+        size: of a chunk of photos.
     """
     photos: list[str] = []
     for file in files:
@@ -63,7 +66,7 @@ def read_chunks(files: Iterable[str], every: int = 1, colors: bool = False) -> I
             yield from _frames(file, every, colors)
         else:
             photos.append(file)
-            if len(photos) == CHUNK:
+            if len(photos) == size:
                 yield _photos(photos)
                 photos = []
     if photos:

@@ -14,7 +14,7 @@ from facial_expression.cli import tables
 from facial_expression.cli.annotation import AnnotatedVideo, draw_faces, place
 from facial_expression.cli.execution import recognize_here, recognize_in_processes, recognize_on_cluster
 from facial_expression.cli.output import ResumableFile, Stream, Unreadable, open_resumable
-from facial_expression.cli.pictures import CHUNK, Chunk, Picture, read_chunks
+from facial_expression.cli.pictures import CHUNK, CLUSTER_CHUNK, Chunk, Picture, read_chunks
 from facial_expression.cli.sources import Sources, is_video
 from facial_expression.cli.tables import COLUMNS, LineFormat, make_rows
 from facial_expression.cli.tracks import Tracks
@@ -80,7 +80,8 @@ def predict(request: Request, report: Callable[[str], None]) -> Summary:
         if output.done:
             report(f"going on after the first {output.done:,} files")
         pictures = _count_pictures(request.files, output.done, request.every)
-        chunks = read_chunks(output.skip_done(request.files), request.every, request.options.annotated is not None)
+        files, colors = output.skip_done(request.files), request.options.annotated is not None
+        chunks = read_chunks(files, request.every, colors, CLUSTER_CHUNK if request.scheduler else CHUNK)
         shown = None if request.format != "text" else True  # rows in the terminal show the progress themselves
         with (
             _Writer(request, output, card["classes"], report) as writer,

@@ -20,12 +20,12 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Forty pictures, a video, and a file that cannot be read."""
+    """Pictures for five chunks, a video, and a file that cannot be read."""
     folder = tmp_path_factory.mktemp("pictures")
-    data = [encode(photograph(draw(emotion, 1)), "JPEG") for emotion in ("happy", "sad", "fear")]
-    for number in range(40):
-        (folder / f"{number:02d}.jpg").write_bytes(data[number % 3])
-    (folder / "20-broken.jpg").write_bytes(b"no picture")
+    data = [encode(photograph(draw(emotion, 1), side=90, size=(110, 120)), "JPEG") for emotion in ("happy", "sad", "fear")]
+    for number in range(130):
+        (folder / f"{number:03d}.jpg").write_bytes(data[number % 3])
+    (folder / "020-broken.jpg").write_bytes(b"no picture")
     write_video(folder / "film.webm")
     return folder
 
