@@ -1,7 +1,8 @@
 """The settings in ``params.yaml``, typed.
 
 Each class is a block of the file. An unknown key, a wrong type or a value out of range is an error that names the key
-and what is allowed. Recipes alone have defaults: what a recipe leaves out is off.
+and what is allowed. Recipes alone have defaults: what a recipe leaves out is off. The docstring below a key says what
+it means; ``make readme`` writes the tables of docs/params.md from types, defaults and docstrings.
 """
 
 import reprlib
@@ -29,16 +30,18 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 PositiveInt = Annotated[int, Field(ge=1)]
 
-_FORMS = {
+FORMS = {
     r"^[\w.-]+/[\w.-]+$": "of the form owner/name",
     r"^[0-9a-f]{32}$": "32 lower-case hexadecimal digits",
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters, digits and single hyphens",
     r"^[^\W\d_]([\w -]{0,38}\w)?$": "at most 40 letters, digits, blanks, hyphens and underscores, a letter first",
 }
-_OWNER_AND_NAME, _MD5, _NAME, _CLASS = _FORMS
-Name = Annotated[str, Field(pattern=_NAME)]
+"""Pattern -> what it allows, in words."""
+
+OWNER_AND_NAME, MD5, NAME, CLASS_NAME = FORMS
+Name = Annotated[str, Field(pattern=NAME)]
 """Of a run, a recipe or a report: part of file names and of DVC's stage names."""
-ClassName = Annotated[str, Field(pattern=_CLASS)]
+ClassName = Annotated[str, Field(pattern=CLASS_NAME)]
 
 
 class ParamsError(UserError):
@@ -57,13 +60,25 @@ def _is_process_count(workers: int) -> int:
     return workers
 
 
+ProcessCount = Annotated[
+    int, Field(ge=-1, le=1024, json_schema_extra={"not": {"const": 0}}), AfterValidator(_is_process_count)
+]
+
+
 class Runtime(Block):
     backend: Literal["tensorflow", "jax", "torch"]
+    """`jax` and `torch` once installed; each gives other weights, so every run trains again"""
     onednn: Annotated[int, Field(ge=0, le=1)]
+    """1 makes TensorFlow two to six times faster on CPUs; 0 for comparisons"""
     threads: Annotated[int, Field(ge=0, le=1024)]
+    """threads per operation, 0 for all cores; another number changes the last digits, so every run trains again"""
     devices: Annotated[int, Field(ge=1, le=1024)]
-    workers: Annotated[int, Field(ge=-1, le=1024), AfterValidator(_is_process_count)]
-    scheduler: Annotated[str, Field(pattern=r"^(tcp|tls|ucx|ws|wss)://\S+$")] | None
+    """GPUs that share each batch of a training; parts of the CPU without a GPU; more than one needs `tensorflow`, and
+    other weights follow"""
+    workers: ProcessCount
+    """processes of `decode`, of `align` and of the synthetic sample, -1 for one per core; never changes results"""
+    scheduler: Annotated[str, Field(pattern=SCHEDULER)] | None
+    """Dask scheduler whose workers decode pictures and align instead ([Scaling](scaling.md)); never changes results"""
 
 
 def _are_distinct(names: list[str]) -> list[str]:
@@ -73,17 +88,31 @@ def _are_distinct(names: list[str]) -> list[str]:
     return names
 
 
-Classes = Annotated[list[ClassName], Field(min_length=2, max_length=100), AfterValidator(_are_distinct)]
+Classes = Annotated[
+    list[ClassName],
+    Field(min_length=2, max_length=100, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_are_distinct),
+]
 
 
 class Download(Block):
     dataset: Literal["fer2013", "folder", "synthetic"]
+    """a CSV in the format of FER2013, a folder of pictures, or synthetic faces"""
     archive: str | None
+    """path of a `.csv`, `.csv.gz`, `.tar`, `.tar.gz` or `.zip` file; the environment variable `FER2013_ARCHIVE` takes
+    precedence"""
     folder: str | None
-    kaggle_handle: Annotated[str, Field(pattern=_OWNER_AND_NAME)]
-    md5: Annotated[str, Field(pattern=_MD5)]
+    """path of a folder of pictures, or of a CSV that lists them; the environment variable `FACES_FOLDER` takes
+    precedence"""
+    kaggle_handle: Annotated[str, Field(pattern=OWNER_AND_NAME)]
+    """the public Kaggle data set to download if there is no archive"""
+    md5: Annotated[str, Field(pattern=MD5)]
+    """MD5 of the CSV, or of the list of pictures: it says which data is used, so another one makes everything run
+    again"""
     synthetic_faces: Annotated[int, Field(ge=50, le=1_000_000)]
+    """size of the synthetic sample"""
     synthetic_seed: Seed
+    """seed of the synthetic sample"""
 
 
 def _with_text_keys(labels: Any) -> Any:
@@ -92,13 +121,21 @@ def _with_text_keys(labels: Any) -> Any:
 
 class Decode(Block):
     size: Annotated[int, Field(ge=24, le=224)]
+    """side of all pictures in pixels; those of a CSV must have it, those of a folder are scaled to it"""
     codes: Literal["fer2013", "raf-db", "affectnet", "classes"]
+    """what numbers mean as labels: the codes of a data set, or places in `classes`"""
     labels: Annotated[dict[str, ClassName | None], BeforeValidator(_with_text_keys)]
+    """label to class, or to `null` to leave its faces out; precedes names and codes"""
     faces: Literal["detect", "whole"]
+    """pictures of a folder: `detect` cuts out the largest face, `whole` takes them as they are"""
     missing: Literal["drop", "whole"]
+    """pictures of a folder without a face: `drop` leaves them out, `whole` takes them as they are"""
     validation_share: Annotated[float, Field(gt=0, lt=1)]
+    """of each class, drawn from the training faces if the data has no validation part"""
     test_share: Annotated[float, Field(gt=0, lt=1)]
+    """of each class, drawn from the training faces if the data has no test part"""
     seed: Seed
+    """of these draws"""
 
     @model_validator(mode="after")
     def _leaves_a_training_part(self) -> "Decode":
@@ -109,25 +146,41 @@ class Decode(Block):
 
 class Pass(Block):
     upsampling: Annotated[int, Field(ge=0, le=3)]
+    """how often dlib doubles the picture, after border and enlargement"""
     enlargement: Annotated[int, Field(ge=1, le=8)]
+    """factor of a cubic enlargement before that"""
     border: Annotated[int, Field(ge=0, le=48)]
+    """width in pixels of a border of repeated edge pixels, added first"""
 
 
 class Align(Block):
     passes: Annotated[list[Pass], Field(min_length=1, max_length=8)]
+    """detector passes, tried in turn until dlib finds a face; the first one is the study's and decides who is in
+    `study`"""
     landmark_enlargement: Annotated[int, Field(ge=1, le=8)]
+    """1 places landmarks on whole pixels, 4 on quarters"""
     landmark_set: Literal["inner_eyes_and_bottom_lip", "outer_eyes_and_nose"]
+    """the three landmarks of the aligned crop; the first set is the study's"""
     border: Literal["black", "replicate"]
+    """what fills an aligned crop outside the image; `black` is the study's"""
     size: Annotated[int, Field(ge=24, le=224)]
+    """side of all crops in pixels"""
     margin: Annotated[float, Field(ge=0, lt=0.5)]
+    """room around the face in an aligned crop, as a fraction of its side"""
     missing: Literal["center", "drop"]
+    """a face that dlib does not find: `center` crops it like an average face, `drop` leaves it out; `official` needs
+    `center`"""
 
 
 class FilterClasses(Block):
     drop: list[str]
+    """classes left out of the protocol `study`"""
     training_share: Annotated[float, Field(gt=0, lt=1)]
+    """of the random split of `study`"""
     validation_share: Annotated[float, Field(gt=0, lt=1)]
+    """of the same split; the rest is the test set"""
     seed: Seed
+    """of that split"""
 
     @model_validator(mode="after")
     def _leaves_a_test_part(self) -> "FilterClasses":
@@ -140,32 +193,55 @@ class FilterClasses(Block):
 
 class Augmentation(Block):
     flip: Fraction = 0.0
+    """probability of a mirror image; 0.5 costs nothing"""
     shift: Annotated[float, Field(ge=0, le=24)] = 0.0
+    """at most this many pixels"""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """at most this many degrees"""
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """at most this fraction"""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """gain and brightness, at most this fraction"""
     cutout: Annotated[int, Field(ge=0, le=48)] = 0
+    """side of a gray square in pixels"""
     mixup: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """parameter of the Beta distribution; 0.2 is common"""
 
 
 class Recipe(Block):
     """How to train. The defaults are off."""
 
     iterations: PositiveInt
+    """weight updates"""
     snapshot_every: PositiveInt
+    """iterations between snapshots, which form the snapshot ensemble"""
     validate_every: PositiveInt
+    """iterations between validations, the points of the learning curves"""
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 100
+    """images per update"""
     optimizer: Literal["rmsprop", "sgd", "adam"]
+    """`rmsprop` has decay 0.9, `sgd` Nesterov momentum 0.9"""
     learning_rate: Annotated[float, Field(gt=0, le=10)]
+    """with `cosine`, the highest one"""
     schedule: Literal["constant", "cosine"] = "constant"
+    """of the learning rate; `cosine` decays to zero at the last iteration"""
     warmup: Annotated[int, Field(ge=0)] = 0
+    """iterations of linear warmup, with `cosine`"""
     weight_decay: Fraction = 0.0
+    """decoupled; 0.0001 to 0.01 for long runs"""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """0.1 suits noisy labels"""
     moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """decay of the weights' moving average, which snapshots then hold; 0.999 for long runs"""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    """`mixed_bfloat16` computes hidden layers in 16 bits, 1.3 to 1.4 times as fast with AVX-512 BF16; weights stay
+    float32"""
     augmentation: Augmentation = Augmentation()
+    """random changes of every training image"""
     time_budget: Annotated[float, Field(ge=0, le=100_000)] = 0.0
+    """minutes after which training ends with what it has, at the next validation; 0 for none"""
     seed: Seed = 1
+    """of weights, batches and augmentation"""
 
     @model_validator(mode="after")
     def _intervals_fit(self) -> "Recipe":
@@ -186,6 +262,7 @@ class Network(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
     module: str
+    """name of a module in `facial_expression/networks/`"""
 
     @model_validator(mode="after")
     def _module_has_arguments(self) -> "Network":
@@ -202,21 +279,29 @@ class Network(BaseModel):
         return dict(self.model_extra or {})
 
 
-class _RunBlock(Block):
+class RunBlock(Block):
     """One training: what it trains on what, and by which recipe. Keys of a recipe override those of the named one."""
 
     protocol: Literal["study", "official"]
+    """how the data is split"""
     network: Network
+    """a module, and beside it the arguments of its `build`"""
     input: Literal["aligned", "centered", "decoded"]
+    """what the network sees ([Inputs](results.md#inputs))"""
     recipe: Name
+    """name of a recipe"""
     variant_of: Name | None = None
+    """name of a run that this one repeats with another seed, fewer faces or the like; variants are in no ensemble and
+    no table of results"""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """fraction of the training faces to train on, of each class"""
     unleaked: bool = False
+    """`true` leaves out training faces whose picture also stands in another part"""
 
 
 _RECIPE_TYPES: dict[str, Any] = {name: field.annotation for name, field in Recipe.model_fields.items()}
 _OVERRIDES: dict[str, Any] = {name: (kind | None, None) for name, kind in _RECIPE_TYPES.items()}
-RunBlock: Any = create_model("RunBlock", __base__=_RunBlock, **_OVERRIDES)
+CompleteRunBlock: Any = create_model("CompleteRunBlock", __base__=RunBlock, **_OVERRIDES)
 
 
 @dataclass(frozen=True)
@@ -250,9 +335,12 @@ class Run:
 class Runs(Block):
     """Runs by name, grouped by the stage that trains them."""
 
-    shallow: dict[Name, RunBlock]
-    wide: dict[Name, RunBlock]
-    resnet: dict[Name, RunBlock]
+    shallow: dict[Name, CompleteRunBlock]
+    """the study's shallow network"""
+    wide: dict[Name, CompleteRunBlock]
+    """the study's wide network"""
+    resnet: dict[Name, CompleteRunBlock]
+    """residual networks, and any other network"""
 
 
 STAGES = tuple(Runs.model_fields)
@@ -263,72 +351,117 @@ class ViewsBlock(Block):
     """The arguments of :class:`facial_expression.views.Views`. The defaults are off."""
 
     mirror: bool = False
+    """also the mirror image of each view"""
     shift: Annotated[float, Field(ge=0, le=24)] = 0.0
+    """eight views, moved by this many pixels to all sides and corners"""
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """two views, smaller and larger by this fraction"""
     rotation: Annotated[float, Field(ge=0, lt=180)] = 0.0
+    """two views, turned by this many degrees to the left and to the right"""
 
 
 class Prediction(Block):
     snapshots: PositiveInt
+    """how many of a run's last snapshots predict; a report's `ensemble_last` is at most this"""
     views: ViewsBlock
+    """views of a face whose predictions are averaged with that of the face itself, in serving as well; each takes its
+    time"""
 
 
 class PredictionByProtocol(Block):
     study: Prediction
+    """of the runs under the study's protocol"""
     official: Prediction
+    """of the runs under FER2013's own split"""
 
 
 class Evaluation(Block):
     protocol: Literal["study", "official"]
+    """whose runs are measured"""
     drop: list[str]
+    """classes that do not count: their faces are left out, and predictions are renormalized"""
     temperature: bool
+    """whether to divide the logits by a temperature fitted on the validation set"""
     ensemble_last: PositiveInt
+    """how many of a run's last snapshots form its ensemble; the study took nine"""
     ensemble_weights: Literal["fitted", "equal"]
+    """of the ensemble of all runs: `fitted` on the validation set, or `equal`"""
     bootstrap_samples: Annotated[int, Field(ge=100, le=1_000_000)]
+    """of the intervals"""
     seed: Seed
+    """of the intervals"""
 
 
 class Crowd(Block):
     labels: str | None
-    md5: Annotated[str, Field(pattern=_MD5)] | None
+    """path of `fer2013new.csv`; the environment variable `FERPLUS_LABELS` takes precedence"""
+    md5: Annotated[str, Field(pattern=MD5)] | None
+    """MD5 of that file: it says which labels are used; `null` leaves the crowd out"""
 
 
 class Audit(Block):
     hash_distance: Annotated[int, Field(ge=0, le=32)]
+    """bits of 64 in which the perceptual hashes of two pictures may differ for them to be compared"""
     correlation: Fraction
+    """of the gray levels of two pictures that count as near duplicates, at least"""
 
 
 class Probe(Block):
     faces: PositiveInt
+    """test faces that are damaged to measure the robustness of a network"""
     occlusion_faces: PositiveInt
+    """test faces of each class for its occlusion map"""
     seed: Seed
+    """of both choices, and of noise, places and directions"""
 
 
 class Export(Block):
     report: Name
+    """what is served predicts the classes of this report"""
     runs: list[Name]
+    """runs whose best snapshots are averaged and served as one file; with none, the best single snapshot trained on
+    `input`"""
     input: Literal["aligned", "centered"]
+    """the faces that all served networks see, whatever they were trained on"""
     opset: Annotated[int, Field(ge=13, le=18)]
+    """of ONNX; lower it only for an old runtime"""
     calibration_faces: PositiveInt
+    """training faces that set the ranges of the int8 variant"""
     confidence_threshold: Fraction
+    """predictions below the card's threshold have at most this accuracy"""
     max_accuracy_drop: Annotated[float, Field(gt=0, le=1)]
+    """the smallest variant that loses less validation accuracy than this is served"""
 
 
 class Params(Block):
     runtime: Runtime
+    """library, threads and devices that compute"""
     classes: Classes
+    """names of all classes, in the order of tables, figures and networks' outputs"""
     download: Download
+    """which data, and where it comes from"""
     decode: Decode
+    """how the data becomes pictures with labels"""
     align: Align
+    """how faces are found and cropped"""
     filter_classes: FilterClasses
+    """how the protocol `study` chooses and splits faces"""
     recipes: dict[Name, Recipe]
+    """how to train; several runs can share one"""
     runs: Runs
+    """what is trained on what, and by which recipe"""
     predict: PredictionByProtocol
+    """how the runs of a protocol predict"""
     evaluate: dict[Name, Evaluation]
+    """what the reports measure"""
     crowd: Crowd
+    """labels of ten people for every picture, to compare with"""
     audit: Audit
+    """which pictures are near duplicates"""
     probe: Probe
+    """how every network is examined"""
     export: Export
+    """what is served"""
 
     @model_validator(mode="after")
     def _dropped_classes_fit(self) -> "Params":
@@ -407,7 +540,7 @@ class Params(Block):
         """All runs by name, in the order of the file."""
         runs = {}
         for stage, name, block in self._run_blocks():
-            about = {key: getattr(block, key) for key in set(_RunBlock.model_fields) - {"recipe"}}
+            about = {key: getattr(block, key) for key in set(RunBlock.model_fields) - {"recipe"}}
             runs[name] = Run(name, stage, **about, recipe=_merge(self.recipes[block.recipe], block))
         return runs
 
@@ -480,7 +613,7 @@ def _describe(problem: Mapping[str, Any]) -> str:
     if kind == "model_type":
         reason = f"must be a block of the keys {', '.join(_keys_of(location))}"
     if kind == "string_pattern_mismatch":
-        reason = f"must be {_FORMS[problem['ctx']['pattern']]}"
+        reason = f"must be {FORMS[problem['ctx']['pattern']]}"
     return f"{key}: {reason}, not {reprlib.repr(problem['input'])}"
 
 
