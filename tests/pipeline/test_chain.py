@@ -155,8 +155,9 @@ def test_terminal_shows_no_start_up_noise(chain):
     assert not [line for line in shown.splitlines() if "oneDNN" in line or "absl" in line or "cpu_feature" in line]
 
 
-def test_second_repro_changes_nothing(chain):
-    assert "Data and pipelines are up to date" in dvc(chain, "repro").stdout
+@pytest.mark.parametrize("targets", [(), ("train_wide@wide",), ("evaluate@official-6",)])
+def test_second_repro_changes_nothing(chain, targets):
+    assert "Data and pipelines are up to date" in dvc(chain, "repro", *targets).stdout
 
 
 def test_metrics_fit_a_terminal_of_120_columns(chain):
@@ -185,17 +186,35 @@ def test_metrics_diff_lists_what_changed_only(chain):
     assert "ensemble.json" in rows[0]
 
 
-def test_experiment_runs_in_a_committed_copy(chain):
+@pytest.fixture(scope="module")
+def slower(chain) -> str:
+    """The name of an experiment that ran in a temporary copy."""
+    rate = "recipes.short.learning_rate=0.0001"
+    dvc(chain, "exp", "run", "--temp", "--name", "slower", "-S", rate, "train_shallow@shallow")
+    return "slower"
+
+
+def test_experiment_runs_in_a_committed_copy(chain, slower):
     """Searching compares validation figures; the columns are few, and the workspace stays as it was."""
-    run = "train_shallow@shallow"
-    dvc(chain, "exp", "run", "--temp", "--name", "slower", "-S", "recipes.short.learning_rate=0.0001", run)
     everything = dvc(chain, "exp", "show", "--csv").stdout
     assert "reports/validation/shallow.json:validation" in everything.splitlines()[0]
     changed = dvc(chain, "exp", "show", "--only-changed", "--csv").stdout
-    assert "slower" in changed
+    assert slower in changed
     assert "recipes.short.learning_rate" in changed.splitlines()[0]
     assert len(changed.splitlines()[0].split(",")) <= 10
     assert git(chain, "status", "--porcelain") == ""
+
+
+def test_applied_experiment_can_be_undone(chain, slower):
+    """As docs/experiments.md says."""
+    run = "train_shallow@shallow"
+    dvc(chain, "exp", "apply", slower)
+    assert load_params(chain / "params.yaml").recipes["short"].learning_rate == 0.0001
+    assert "up to date" in dvc(chain, "status", run).stdout
+    git(chain, "restore", "params.yaml", "dvc.lock", "reports")
+    dvc(chain, "checkout")
+    assert git(chain, "status", "--porcelain") == ""
+    assert "up to date" in dvc(chain, "status", run).stdout
 
 
 def test_several_runs_train_at_once_and_are_recorded(chain, tmp_path):
