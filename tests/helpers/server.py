@@ -75,9 +75,7 @@ def running_server(log: Path, open_files: int = 1024, **settings) -> Iterator[Se
         open_files: how many files it may have open.
         settings: its settings, in lower case.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "app"],
@@ -89,13 +87,19 @@ def running_server(log: Path, open_files: int = 1024, **settings) -> Iterator[Se
         )
     server = Server(process, log, port)
     try:
-        _wait_until_ready(server)
+        wait_until_ready(server)
         yield server
     finally:
         server.stop()
 
 
-def _wait_until_ready(server: Server) -> None:
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def wait_until_ready(server: Server) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         assert server.process.poll() is None, server.log.read_text()
