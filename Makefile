@@ -57,7 +57,7 @@ check: $(READY)  ## hash what dvc.lock pins, in the workspace and in DVC's cache
 serve: $(SERVE)/ready  ## serve the web application at http://127.0.0.1:8000; PORT=8001 takes another port
 	OPENCV_IPP=avx2 $(SERVE)/bin/python -m app
 
-readme: $(READY)  ## update the tables in README.md, MODEL_CARD.md, docs/params.md and docs/results.md
+readme: $(READY)  ## update the tables in README.md, MODEL_CARD.md and docs/
 	$(BIN)/python -m tools.write_params_reference
 	$(BIN)/python -m tools.update_readme
 

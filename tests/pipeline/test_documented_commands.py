@@ -45,13 +45,12 @@ def clone(tmp_path) -> Path:
     return clone
 
 
-def run(clone: Path, *lines: str) -> str:
-    """Run lines as one script of Bash, require its success and return what it prints."""
+def run(clone: Path, *lines: str) -> None:
+    """Run lines as one script of Bash, and require its success."""
     variables = environment() | {"GIT_EDITOR": EDITOR, "REMOTE": str(clone.parent)}
     command = ["bash", "-c", "\n".join(["set -e -o pipefail", *lines])]
     result = subprocess.run(command, cwd=clone, env=variables, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return result.stdout
 
 
 def test_every_command_is_listed_once():
@@ -96,13 +95,14 @@ def test_experiments_have_valid_parameters(clone, command):
 
 @pytest.mark.parametrize("command", commands_of(f"{HERE}::test_servers_answer_on_their_port"))
 def test_servers_answer_on_their_port(clone, tmp_path, command):
-    """At a free port instead of 8000 and 8001."""
+    """At a free port instead of 8000, which the settings name, and 8001."""
     port = free_port()
+    settings = {} if "8001" in command else {"port": port}
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             shlex.split(command.replace("8001", str(port))),
             cwd=clone,
-            env=server_environment(port=port, response_timeout=60),
+            env=server_environment(response_timeout=60, **settings),
             stdout=log,
             stderr=log,
             start_new_session=True,
