@@ -35,10 +35,11 @@ FORMS = {
     r"^[0-9a-f]{32}$": "32 lower-case hexadecimal digits",
     r"^[a-z0-9]+(-[a-z0-9]+)*$": "lower-case letters, digits and single hyphens",
     r"^[^\W\d_]([\w -]{0,38}\w)?$": "at most 40 letters, digits, blanks, hyphens and underscores, a letter first",
+    r"^(tcp|tls|ucx|ws|wss)://\S+$": "an address such as tcp://host:8786",
 }
 """Pattern -> what it allows, in words."""
 
-OWNER_AND_NAME, MD5, NAME, CLASS_NAME = FORMS
+OWNER_AND_NAME, MD5, NAME, CLASS_NAME, SCHEDULER = FORMS
 Name = Annotated[str, Field(pattern=NAME)]
 """Of a run, a recipe or a report: part of file names and of DVC's stage names."""
 ClassName = Annotated[str, Field(pattern=CLASS_NAME)]

@@ -22,7 +22,9 @@ def cluster(tmp_path_factory):
 def pictures(tmp_path_factory):
     """Pictures for five chunks, a video, and a file that cannot be read."""
     folder = tmp_path_factory.mktemp("pictures")
-    data = [encode(photograph(draw(emotion, 1), side=90, size=(110, 120)), "JPEG") for emotion in ("happy", "sad", "fear")]
+    data = [
+        encode(photograph(draw(emotion, 1), side=90, size=(110, 120)), "JPEG") for emotion in ("happy", "sad", "fear")
+    ]
     for number in range(130):
         (folder / f"{number:03d}.jpg").write_bytes(data[number % 3])
     (folder / "020-broken.jpg").write_bytes(b"no picture")

@@ -159,6 +159,7 @@ def test_parameters_are_immutable():
             RUN,
             "runs.wide.my-ensemble: the name of a run must not be served, nor end in ensemble",
         ),
+        ("runtime__scheduler", "host", "runtime.scheduler: must be an address such as tcp://host:8786, not 'host'"),
         ("runs__wide__a/b", RUN, "runs.wide.a/b.[key]: must be lower-case letters, digits and single hyphens, not"),
         # wrong types
         ("predict__official__views__mirror", 1, "predict.official.views.mirror: must be a valid boolean, not 1"),
