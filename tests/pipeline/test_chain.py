@@ -94,6 +94,15 @@ def test_describes_the_exported_model(chain):
     assert member["network"] == {"module": run.network.module, **run.network.arguments}
 
 
+def test_probe_of_the_served_file_finds_what_its_card_says(chain):
+    card = json.loads((chain / "models/serving/card.json").read_text())
+    served = json.loads((chain / "reports/analysis/official-6.json").read_text())["served"]
+    assert served["uncertain"]["threshold"] == card["confidence_threshold"]
+    assert served["calibration"]["temperature"] == card["temperature"]
+    found = sum(row[number] for number, row in enumerate(served["confusion"])) / card["metrics"]["n"]
+    assert found == pytest.approx(card["metrics"]["accuracy"], abs=1e-6)
+
+
 def test_recognizer_gives_the_evaluated_probabilities(chain, tmp_path):
     """From the same picture, by detection, cropping and the exported network, as in serving."""
     card = json.loads((chain / "models/serving/card.json").read_text())

@@ -129,6 +129,14 @@ def test_served_file_is_analyzed_as_what_it_serves(analyzed):
         assert analysis["served"][key] == same[key]
 
 
+def test_summary_names_what_costs_the_served_file_most(project):
+    path = project / "reports/probes/served/robustness.csv"
+    table = pd.read_csv(path)
+    table.loc[table["corruption"] == "noise", "accuracy"] = 0.2
+    table.to_csv(path, index=False)
+    assert "−30.0 points is what noise of middle strength costs what is served" in draw(project).text
+
+
 def test_report_that_is_not_exported_has_nothing_served(project):
     yaml = YAML()
     params = yaml.load(project / "params.yaml")
@@ -268,6 +276,8 @@ def test_shows_seeds_sizes_and_training_without_leaks(project):
     expected = accuracy - analysis["models"]["small"]["accuracy"]  # whose predictions the variant has
     assert gain["difference"] == pytest.approx(expected, abs=1e-6)
     text = draw(project).text
+    apart = 100 * abs(accuracy - 0.5)  # the deviation of a difference is that of two values times the root of two
+    assert f"differ in the seed alone are typically {apart:.1f} points apart" in text
     assert "No run was trained with" not in text
     assert "shallow-unleaked" in text
     assert "Not trained yet" not in text  # variants have no curves of their own
