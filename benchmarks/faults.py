@@ -211,7 +211,7 @@ def disturb(
     return differences(pipeline)
 
 
-MENDED = "of these left a record of DVC to mend"
+MENDED = "records of DVC to mend"
 
 
 FLIPPED_OBJECT, FLIPPED_ARCHIVE = "a flipped bit in the cache", "a flipped bit in the download"

@@ -202,7 +202,7 @@ def matrix_rate(keras, dtype: str, side: int = 2048, repeats: int = 5) -> float:
     seconds = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
-        keras.ops.convert_to_numpy(keras.ops.matmul(matrix, matrix)[0, 0])
+        keras.ops.convert_to_numpy(keras.ops.cast(keras.ops.matmul(matrix, matrix)[0, 0], "float32"))
         seconds.append(time.perf_counter() - started)
     return 2 * side**3 / min(seconds[1:])
 
