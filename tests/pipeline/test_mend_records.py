@@ -72,5 +72,7 @@ def test_make_mends_first(tmp_path):
     (tmp_path / "requirements.txt").touch()
     (tmp_path / ".venv/ready").touch()
     for target in ("repro", "train", "demo"):
-        made = subprocess.run(["make", target], cwd=tmp_path, capture_output=True, text=True, check=True)
+        made = subprocess.run(
+            ["make", "--no-print-directory", target], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
         assert made.stdout.startswith("-m tools.mend_records\n")
