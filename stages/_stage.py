@@ -3,6 +3,7 @@
 import argparse
 import os
 import select
+import shutil
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from facial_expression.errors import UserError
+from facial_expression.files import atomic_write
 from facial_expression.params import Download, Params, Run, load_params
 
 RAW, PICTURES = Path("data/raw/fer2013.csv"), Path("data/raw/pictures.csv")
@@ -23,6 +25,7 @@ REPORT, REPORT_WITH_FACES = Path("reports/report.html"), Path("reports/report-wi
 FIGURES, FONT = Path("reports/figures"), Path("app/static/fonts/bricolage-grotesque.woff2")
 NEAR_DUPLICATES = Path("data/near_duplicates.csv")
 WORKSPACE = Path(".checkpoints")
+LOCK, LOCK_COPY = Path("dvc.lock"), Path(".dvc/tmp/dvc.lock.copy")
 
 
 def pictures_source(download: Download) -> Path:
@@ -109,6 +112,7 @@ def run_stage(main: Callable[[], None]) -> None:
         stream.reconfigure(errors="replace")  # a character that the terminal lacks must not fail a stage
     signal.signal(signal.SIGTERM, _terminate)
     _stop_with_dvc()
+    _copy_lock()
     stage = Path(sys.argv[0]).stem
     try:
         main()
@@ -130,6 +134,13 @@ class _Terminated(KeyboardInterrupt):
 def _terminate(number: int, _frame: object) -> None:
     signal.signal(number, signal.SIG_IGN)  # a second one follows when DVC, which got the first one too, is gone
     raise _Terminated
+
+
+def _copy_lock() -> None:
+    """Keep what DVC has just read: it is cut off if DVC is killed while it records this stage (tools.mend_records)."""
+    if "DVC_STAGE" in os.environ and LOCK.exists() and LOCK_COPY.parent.exists():
+        with suppress(OSError), atomic_write(LOCK_COPY) as temporary:
+            shutil.copyfile(LOCK, temporary)
 
 
 def _stop_with_dvc() -> None:

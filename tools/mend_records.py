@@ -3,8 +3,8 @@
     python -m tools.mend_records
 
 DVC writes two files in place. `.dvc/tmp/rwlock` is left empty, and every later command stumbles over it: it is deleted.
-`dvc.lock` is left cut off: the committed one replaces it. What finished since that commit is in DVC's run cache, from
-which `dvc repro` takes it without running it again.
+`dvc.lock` is left cut off: the copy that every stage makes when DVC starts it replaces it, or the committed one. With
+the copy, only the stage that was being recorded runs again, and a training takes up its finished checkpoint.
 """
 
 import subprocess
@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from voluptuous import Invalid
 
 from facial_expression.files import atomic_write
+from stages._stage import LOCK_COPY
 
 
 def main() -> None:
@@ -32,21 +33,31 @@ def mend(root: Path) -> list[str]:
         rwlock.unlink()
         messages.append(f"{rwlock} was left empty by a DVC that was killed: deleted it")
     if lock.exists() and is_cut_off(lock.read_text()):
-        committed = subprocess.run(["git", "show", "HEAD:./dvc.lock"], cwd=root, capture_output=True)
-        if committed.returncode == 0:
-            with atomic_write(lock) as temporary:
-                temporary.write_bytes(committed.stdout)
-        else:
+        content, whence = _whole_lock(root)
+        if content is None:
             lock.unlink()
-        done = "restored the committed one" if committed.returncode == 0 else "deleted it"
-        messages.append(f"{lock} was cut off by a DVC that was killed: {done}; what finished since is in the run cache")
+        else:
+            with atomic_write(lock) as temporary:
+                temporary.write_text(content)
+        messages.append(f"{lock} was cut off by a DVC that was killed: {whence}")
     return messages
+
+
+def _whole_lock(root: Path) -> tuple[str | None, str]:
+    """The latest content of ``dvc.lock`` that is whole, and what is done with it."""
+    copy = root / LOCK_COPY
+    if copy.exists() and not is_cut_off(content := copy.read_text()):
+        return content, "restored the one before the last stage"
+    committed = subprocess.run(["git", "show", "HEAD:./dvc.lock"], cwd=root, capture_output=True, text=True)
+    if committed.returncode == 0:
+        return committed.stdout, "restored the committed one"
+    return None, "deleted it"
 
 
 def is_cut_off(text: str) -> bool:
     """Whether the content of a ``dvc.lock`` is not all that DVC meant to write.
 
-    A cut at the end of a line may go unnoticed. DVC then takes the stages behind it for new, which its run cache has.
+    A cut at the end of a line may go unnoticed. DVC then takes the stages behind it for new.
     """
     if not text.endswith("\n"):
         return True

@@ -21,6 +21,7 @@ from facial_expression.recognizer import Recognizer
 from facial_expression.training import snapshots
 from facial_expression.views import Views
 from helpers.project import dvc, environment, git, try_dvc
+from stages._stage import LOCK_COPY
 from tools.demo import commit, make_copy
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,12 @@ def test_sample_reaches_every_branch(chain):
     assert set(table.faces["official"]) == {"training", "validation", "test", "none"}
     assert "disgust" not in table.of_protocol("study").classes
     assert "disgust" in table.of_protocol("official").classes
+
+
+def test_last_stage_copied_the_lock_that_dvc_had_read(chain):
+    copied = YAML(typ="safe").load((chain / LOCK_COPY).read_text())["stages"]
+    recorded = YAML(typ="safe").load((chain / "dvc.lock").read_text())["stages"]
+    assert len(recorded.keys() - copied.keys()) <= 1  # the one that ran last
 
 
 def test_describes_the_exported_model(chain):

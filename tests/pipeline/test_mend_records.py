@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from helpers.project import ROOT, git
+from stages._stage import LOCK_COPY
 from tools.mend_records import is_cut_off, mend
 
 LOCK = (ROOT / "dvc.lock").read_text()
@@ -38,6 +39,18 @@ def test_cut_off_lock_is_restored_from_git(repository):
         (message,) = mend(repository)
         assert message.startswith(f"{lock} was cut off by a DVC that was killed: restored the committed one")
         assert lock.read_text() == WHOLE
+
+
+def test_copy_of_the_last_stage_goes_before_the_committed_lock(repository):
+    lock, copy = repository / "dvc.lock", repository / LOCK_COPY
+    copy.parent.mkdir(parents=True)
+    copy.write_text(LOCK)
+    lock.write_text(LOCK[:8192])
+    assert mend(repository) == [f"{lock} was cut off by a DVC that was killed: restored the one before the last stage"]
+    assert lock.read_text() == LOCK
+    copy.write_text(LOCK[:99])
+    lock.write_text(LOCK[:8192])
+    assert "restored the committed one" in mend(repository)[0]
 
 
 def test_cut_off_lock_that_was_never_committed_is_deleted(tmp_path):
