@@ -35,7 +35,8 @@ def _apart(seeds: dict[str, dict[str, Any]]) -> float:
 def _learning_curve(name: str, curve: dict[str, list[dict[str, float]]]) -> Figure:
     points = [point for points in curve.values() for point in points]
     accuracies = [point["accuracy"] for point in points]
-    low, high = math.floor(10 * min(accuracies)) / 10, math.ceil(10 * max(accuracies)) / 10
+    low = math.floor(10 * min(accuracies)) / 10
+    high = max(low + 0.1, math.ceil(10 * max(accuracies)) / 10)
     return line_chart(
         f"learning-curve-{name}",
         {run: [(one["training_faces"], one["accuracy"]) for one in points] for run, points in curve.items()},
