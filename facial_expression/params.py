@@ -235,7 +235,7 @@ class Recipe(Block):
     moving_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """decay of the weights' moving average, which snapshots then hold; 0.999 for long runs"""
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
-    """`mixed_bfloat16` computes hidden layers in 16 bits, 1.3 to 1.4 times as fast with AVX-512 BF16; weights stay
+    """`mixed_bfloat16` computes hidden layers in 16 bits, 1.2 times as fast with AVX-512 BF16; weights stay
     float32"""
     augmentation: Augmentation = Augmentation()
     """random changes of every training image"""

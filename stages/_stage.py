@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -76,11 +76,7 @@ def parse_report(description: str) -> tuple[Params, str]:
     Raises:
         UserError: params.yaml has no such report.
     """
-    report = _parse_argument("report", description)
-    params = load_params()
-    if report not in params.evaluate:
-        raise UserError(f"evaluate in params.yaml has no report {report!r}, but {', '.join(params.evaluate)}")
-    return params, report
+    return _parse_name("report", description, "evaluate in params.yaml", lambda params: params.evaluate)
 
 
 def parse_run(description: str) -> tuple[Params, Run]:
@@ -89,17 +85,21 @@ def parse_run(description: str) -> tuple[Params, Run]:
     Raises:
         UserError: params.yaml has no such run.
     """
-    name = _parse_argument("run", description)
-    params = load_params()
-    if name not in params.all_runs:
-        raise UserError(f"params.yaml has no run {name!r}, but {', '.join(params.all_runs)}")
+    params, name = _parse_name("run", description, "params.yaml", lambda params: params.all_runs)
     return params, params.all_runs[name]
 
 
-def _parse_argument(name: str, description: str) -> str:
+def _parse_name(
+    what: str, description: str, where: str, choices_of: Callable[[Params], Mapping[str, object]]
+) -> tuple[Params, str]:
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(name)
-    return getattr(parser.parse_args(), name)
+    parser.add_argument(what)
+    name = getattr(parser.parse_args(), what)
+    params = load_params()
+    choices = choices_of(params)
+    if name not in choices:
+        raise UserError(f"{where} has no {what} {name!r}, but {', '.join(choices)}")
+    return params, name
 
 
 def run_stage(main: Callable[[], None]) -> None:
