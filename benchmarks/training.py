@@ -45,17 +45,18 @@ WARM_UP = 3
 READ_AHEAD = 20  # batches that Keras may take beyond its steps
 SIZE = 48
 CLASSES = 7
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 def main() -> None:
-    runs = load_params().all_runs
+    runs = {name: run for name, run in load_params().all_runs.items() if not run.variant_of}
     official = [name for name, run in runs.items() if run.protocol == "official"]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", nargs="+", choices=runs, default=official)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--save", action="store_true", help=f"measure all runs on one core and write {RATES}")
     parser.add_argument("--backend", choices=("tensorflow", "jax", "torch"), default="tensorflow")
-    parser.add_argument("--precision", choices=("float32", "mixed_bfloat16", "mixed_float16"), default="float32")
+    parser.add_argument("--precision", choices=PRECISIONS, help="instead of each recipe's own")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -83,7 +84,9 @@ def run_child(method: str, run: str, arguments: argparse.Namespace) -> dict:
     """Measure in a process of its own, with the environment of this method."""
     environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
     environment |= {"KERAS_BACKEND": arguments.backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    options = ["--backend", arguments.backend, "--precision", arguments.precision, "--child", method, run]
+    options = ["--backend", arguments.backend, "--child", method, run]
+    if arguments.precision:
+        options += ["--precision", arguments.precision]
     command = [sys.executable, "-m", "benchmarks.training", *options]
     finished = subprocess.run(command, env=environment, capture_output=True, text=True)
     if finished.returncode:
@@ -102,7 +105,7 @@ def summarize(results: dict[str, list[dict]]) -> list[str]:
     return [*rates, spread, *(f"{share:.1%}" for share in shares)]
 
 
-def measure(method: str, name: str, backend: str, precision: str) -> dict:
+def measure(method: str, name: str, backend: str, precision: str | None) -> dict:
     """Train for some steps and time them."""
     from facial_expression.training import runtime
 
@@ -122,7 +125,7 @@ def measure(method: str, name: str, backend: str, precision: str) -> dict:
     from facial_expression.training.loop import batches
     from facial_expression.training.optimizers import make_optimizer
 
-    keras.config.set_dtype_policy(precision)
+    keras.config.set_dtype_policy(precision or run.recipe.precision)
     network = build_network(run.network.module, CLASSES, SIZE, **run.network.arguments)
     network.compile(make_optimizer(run.recipe), "categorical_crossentropy", metrics=["accuracy"])
     random = np.random.default_rng(0)
