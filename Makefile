@@ -55,7 +55,7 @@ check: $(READY)  ## hash what dvc.lock pins, in the workspace and in DVC's cache
 	$(BIN)/python -m tools.check_pins
 
 serve: $(SERVE)/ready  ## serve the web application at http://127.0.0.1:8000; PORT=8001 takes another port
-	OPENCV_IPP=avx2 $(SERVE)/bin/python -m app
+	$(SERVE)/bin/python -m app
 
 readme: $(READY)  ## update the tables in README.md, MODEL_CARD.md and docs/
 	$(BIN)/python -m tools.write_params_reference

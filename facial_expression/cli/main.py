@@ -39,7 +39,7 @@ def command() -> None:
 @command.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Table to write: .csv, .jsonl or .parquet.")
-@click.option("--format", "given_format", type=click.Choice(_FORMATS), help="Format, if no name says it.")
+@click.option("--format", "given_format", type=click.Choice(_FORMATS), help="Format, if the name does not say it.")
 @click.option("--whole-picture", is_flag=True, help="Take each picture as one face, such as a cropped one.")
 @click.option("--min-score", type=float, metavar="SCORE", help="Leave out faces with a lower detector score.")
 @click.option("--largest", is_flag=True, help="Keep only the largest face of each picture.")
@@ -48,7 +48,7 @@ def command() -> None:
 @click.option("--timeline", metavar="FOLDER", type=click.Path(path_type=Path), help="Also plot each video over time.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; by default, one per core.")
 @click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers do the work: tcp://host:8786.")
-@click.option("--overwrite", is_flag=True, help="Replace the output, and forget an interrupted command.")
+@click.option("--overwrite", is_flag=True, help="Replace the output, and discard what an interrupted command left.")
 @_model_option
 def predict(
     paths: tuple[str, ...],
@@ -120,7 +120,7 @@ def info(model: Path | None) -> None:
 def serve(host: str | None, port: int | None, model: Path | None) -> None:
     """Serve the web app; needs the extra "serve".
 
-    All of its settings are environment variables, which its README lists; these options go before them.
+    All settings are environment variables, listed in app/README.md; these options take precedence.
     """
     chosen = {"HOST": host, "PORT": port, "MODEL": model or find_model()}
     os.environ |= {f"FACIAL_EXPRESSION_{name}": str(value) for name, value in chosen.items() if value is not None}
