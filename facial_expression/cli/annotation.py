@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from facial_expression.cli.videos import opencv_name
 from facial_expression.errors import UserError
 from facial_expression.files import atomic_write, remove
 from facial_expression.recognizer import Recognition
@@ -33,14 +34,6 @@ def color_of(emotion: str, classes: Sequence[str]) -> str:
     """The color of one of the classes."""
     others = [name for name in classes if name not in COLORS]
     return COLORS.get(emotion) or SPARE_COLORS[others.index(emotion) % len(SPARE_COLORS)]
-
-
-def place(folder: Path, file: str, suffix: str) -> Path:
-    """Where to write what is made of a file: the same path in ``folder``, without leading ``/`` and ``..``."""
-    source = Path(file)
-    parts = [part for part in source.parts if part not in (source.anchor, "..")]
-    path = folder.joinpath(*parts)
-    return path if path.suffix.lower() == suffix else path.with_name(path.name + suffix)
 
 
 def draw_faces(colors: np.ndarray, faces: Sequence[Recognition], people: Sequence[int] | None = None) -> np.ndarray:
@@ -99,9 +92,9 @@ class AnnotatedVideo:
         """Add a frame: uint8, shape (height, width, 3), RGB, all of one size."""
         if self._writer is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            size = colors.shape[1::-1]
+            size, name = colors.shape[1::-1], opencv_name(self._temporary)
             with _quiet():
-                self._writer = cv2.VideoWriter(str(self._temporary), cv2.VideoWriter.fourcc(*"VP80"), self._rate, size)
+                self._writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"VP80"), self._rate, size)
             if not self._writer.isOpened():
                 raise UserError(f"{self._path}: OpenCV cannot write videos in this folder")
         self._writer.write(cv2.cvtColor(colors, cv2.COLOR_RGB2BGR))

@@ -91,7 +91,8 @@ def predict(
     if scheduler and workers:
         raise UserError("--workers are processes of this machine, --scheduler has workers of its own: choose one")
     rows = _format(output, given_format)
-    files = Sources(paths, map(os.fsdecode, sys.stdin.buffer) if LIST in paths else ())
+    listed = map(os.fsdecode, sys.stdin.buffer) if LIST in paths else ()
+    files = Sources(paths, listed, filter(None, (annotate, timeline)))
     options = Options(str(model) if model else None, model_sha256(model), whole_picture, min_score, largest, annotate)
     request = Request(files, options, output, rows, every, workers, scheduler, overwrite, timeline)
     with _interruptible("The same command goes on where this one ended." if output else ""):

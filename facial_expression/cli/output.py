@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -153,10 +153,10 @@ def open_resumable(
         UserError: the file exists, another command writes it, or it was begun with other settings.
     """
     partial, journal, lock = (path.with_name(path.name + suffix) for suffix in (".partial", ".journal", ".lock"))
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} exists: choose another name, or add --overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(lock):
+        if path.exists() and not overwrite:
+            raise UserError(f"{path} exists: choose another name, or add --overwrite")
         if overwrite:
             remove(journal)
         with name_in_errors(path), ExitStack() as files:
@@ -177,13 +177,24 @@ def _open(path: Path) -> BinaryIO:
 def _locked(lock: Path) -> Iterator[None]:
     try:
         held = LockFile(str(lock))
+        if not _names_this_process(lock):  # the command before removed its file while this one locked it
+            held.close()
+            raise LockError
     except LockError:
         raise UserError(f"another command is writing {lock.with_suffix('')}: wait for it, or end it") from None
     try:
         yield
     finally:
+        with suppress(OSError):  # some systems keep open files
+            remove(lock)  # before another command can lock it
         held.close()
-        remove(lock)
+
+
+def _names_this_process(lock: Path) -> bool:
+    try:
+        return lock.read_text().strip() == str(os.getpid())
+    except OSError:
+        return False
 
 
 def _read_journal(journal: BinaryIO) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The pictures to recognize, photos and frames of videos alike, in chunks that one process works on."""
 
+import os
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -32,6 +33,11 @@ class Picture(NamedTuple):
     time: float | None = None
     gray: np.ndarray | None = None
     colors: np.ndarray | None = None
+
+
+def shown_name(file: str) -> str:
+    """The name of a file as text: what is not UTF-8 in it is escaped."""
+    return os.fsencode(file).decode("utf-8", "backslashreplace")
 
 
 class Chunk(NamedTuple):

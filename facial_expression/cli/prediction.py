@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from facial_expression.cli import tables
-from facial_expression.cli.annotation import AnnotatedVideo, draw_faces, place
+from facial_expression.cli.annotation import AnnotatedVideo, draw_faces
+from facial_expression.cli.copies import check_copies, copy_of, timeline_of
 from facial_expression.cli.execution import recognize_here, recognize_in_processes, recognize_on_cluster
 from facial_expression.cli.output import ResumableFile, Stream, Unreadable, open_resumable
-from facial_expression.cli.pictures import CHUNK, CLUSTER_CHUNK, Chunk, Picture, read_chunks
+from facial_expression.cli.pictures import CHUNK, CLUSTER_CHUNK, Chunk, Picture, read_chunks, shown_name
 from facial_expression.cli.sources import Sources, is_video
 from facial_expression.cli.tables import COLUMNS, LineFormat, make_rows
 from facial_expression.cli.tracks import Tracks
@@ -75,6 +76,7 @@ def predict(request: Request, report: Callable[[str], None]) -> Summary:
     Raises:
         UserError: the output exists, an option does not fit, or the model cannot be loaded.
     """
+    check_copies(request.files, request.options.annotated, request.timelines)
     card = read_card(request.options.model or find_model())
     with _open_output(request, card) as output:
         if output.done:
@@ -152,7 +154,7 @@ class _Video:
         self._timeline = _make_timeline(classes) if request.timelines else None
         self._copy = None
         if request.options.annotated:
-            path = place(Path(request.options.annotated), file, ".webm")
+            path = copy_of(file, request.options.annotated)
             self._copy = AnnotatedVideo(path, frame_rate(file) / request.every)
 
     def add(self, picture: Picture, time: float, faces: Faces) -> list[int]:
@@ -169,7 +171,7 @@ class _Video:
         if self._copy:
             self._copy.finish()
         if self._timeline and self._timelines:
-            self._timeline.save(place(self._timelines, self._file, ".png"), self._file)
+            self._timeline.save(timeline_of(self._file, self._timelines), shown_name(self._file))
 
     def discard(self) -> None:
         """Remove what is incomplete."""

@@ -39,17 +39,21 @@ class Sources:
             ``camera:NUMBER``, and ``-``. Folders are searched with all folders below them for files with a suffix of
             ``IMAGES`` or ``VIDEOS``; hidden ones are left out.
         lines: the list for ``-``: one file per line.
+        written: folders that the command writes to; folders and patterns leave out what is in them.
 
     Raises:
-        UserError: an argument names nothing, or a pattern matches nothing.
+        UserError: an argument names nothing, a pattern matches nothing, or a folder is one of ``written``.
     """
 
-    def __init__(self, arguments: Sequence[str], lines: Iterable[str] = ()):
+    def __init__(self, arguments: Sequence[str], lines: Iterable[str] = (), written: Iterable[str | Path] = ()):
         self._arguments = list(dict.fromkeys(arguments))
         self._lines = [line for line in (line.rstrip("\r\n") for line in lines) if line]
+        self._written = {os.path.realpath(folder) for folder in written}
         for argument in self._arguments:
             if is_remote(argument):
                 connect(argument)
+            elif os.path.isdir(argument) and os.path.realpath(argument) in self._written:
+                raise UserError(f"{argument} cannot be searched and written to: choose another folder for copies")
             elif argument != LIST and camera_number(argument) is None and not os.path.exists(argument):
                 _check_pattern(argument)
 
@@ -60,22 +64,29 @@ class Sources:
             elif is_remote(argument):
                 yield from (file for file in list_remote(argument) if file == argument or _is_picture(file))
             elif os.path.isdir(argument):
-                yield from _walk(argument)
+                yield from self._walk(argument)
             elif os.path.exists(argument) or camera_number(argument) is not None:
                 yield argument
             else:
-                yield from _match(argument)
+                yield from (file for file in _match(argument) if not self._is_written(file))
 
+    def _walk(self, folder: str) -> Iterator[str]:
+        """The images and videos in a folder and below it, in the order of their names."""
+        with os.scandir(folder) as entries:
+            found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                if not self._is_written(entry.path):
+                    yield from self._walk(entry.path)
+            elif _is_picture(entry.name) and entry.is_file():
+                yield entry.path
 
-def _walk(folder: str) -> Iterator[str]:
-    """The images and videos in a folder and below it, in the order of their names."""
-    with os.scandir(folder) as entries:
-        found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    for entry in found:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path)
-        elif _is_picture(entry.name) and entry.is_file():
-            yield entry.path
+    def _is_written(self, path: str) -> bool:
+        """Whether a path is in one of the folders that are written to, or one of them."""
+        if not self._written:
+            return False
+        place = os.path.realpath(path)
+        return any(place == folder or place.startswith(os.path.join(folder, "")) for folder in self._written)
 
 
 def _is_picture(name: str) -> bool:

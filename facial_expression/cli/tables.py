@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from facial_expression.cli.pictures import Picture
+from facial_expression.cli.pictures import Picture, shown_name
 from facial_expression.recognizer import Recognition
 
 COLUMNS = ("file", "frame", "time", "person", "left", "top", "width", "height", "score", "emotion", "uncertain")
@@ -28,7 +28,7 @@ def make_rows(
         people: the number of each face's person.
         classes: the emotions in the order of their columns.
     """
-    name = os.fsencode(picture.file).decode("utf-8", "backslashreplace").replace(os.sep, "/")
+    name = shown_name(picture.file).replace(os.sep, "/")
     where = [name, picture.frame, None if picture.time is None else round(picture.time, 3)]
     rows = [[*where, person, *_describe(face, classes)] for face, person in zip(faces, people, strict=True)]
     return rows or [where + [None] * (len(COLUMNS) - len(where) + len(classes))]
@@ -66,8 +66,8 @@ def text_lines(columns: Sequence[str]) -> LineFormat:
 def _csv_line(row: Sequence[Any]) -> bytes:
     text = io.StringIO()
     values = [str(value).lower() if isinstance(value, bool) else value for value in row]
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue().encode()
+    csv.writer(text).writerow(values)  # with its own line end, both characters of a line end are quoted in values
+    return text.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
 def _json_line(columns: Sequence[str], row: Row) -> bytes:

@@ -48,7 +48,7 @@ class Timeline:
             shares = np.array([self._people[person].get(time, missing) for time in self._times]).T
             axis.stackplot(self._times, shares, labels=self._classes, colors=colors)
             axis.set(ylim=(0, 1), yticks=(0, 0.5, 1), yticklabels=("0", "50%", "100%"), ylabel=f"person {person}")
-        axes[0].set_title(title)
+        axes[0].set_title(title, parse_math=False)
         axes[-1].set(xlabel="seconds", xlim=(min(self._times), max(*self._times, min(self._times) + 1e-3)))
         if longest:
             handles, labels = axes[0].get_legend_handles_labels()

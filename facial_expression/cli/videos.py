@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -64,12 +65,24 @@ def frame_rate(path: str) -> float:
         return video.get(cv2.CAP_PROP_FPS) or _USUAL_RATE
 
 
+def opencv_name(path: str | Path) -> str:
+    """The name of a video as OpenCV takes it.
+
+    Raises:
+        UserError: it is not UTF-8; OpenCV would crash.
+    """
+    try:
+        return str(path).encode().decode()
+    except UnicodeEncodeError:
+        raise UserError("OpenCV needs a name in UTF-8: rename the video") from None
+
+
 @contextmanager
 def _open(path: str) -> Iterator[cv2.VideoCapture]:
     if is_remote(path):
         raise UserError("videos are read from this machine alone: copy it here first")
     camera = camera_number(path)
-    video = cv2.VideoCapture(path if camera is None else camera)
+    video = cv2.VideoCapture(opencv_name(path) if camera is None else camera)
     try:
         if not video.isOpened():
             raise UserError("OpenCV cannot read it as a video" if camera is None else "there is no such camera")

@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facial_expression.cli.annotation import draw_faces, place, save_picture
+from facial_expression.cli.annotation import draw_faces, save_picture
+from facial_expression.cli.copies import copy_of
 from facial_expression.cli.pictures import Picture
 from facial_expression.cli.remote import is_remote, read_remote
 from facial_expression.errors import UserError
@@ -102,7 +103,7 @@ def _finish(picture: Picture, faces: Faces, scale: np.ndarray, options: Options)
         faces = [max(faces, key=lambda face: face.box[2] * face.box[3])]
     if options.annotated and picture.gray is None:
         colors = decode_color(_read_file(picture.file), MAX_PIXELS, ALL_FORMATS)
-        save_picture(place(Path(options.annotated), picture.file, ".jpg"), draw_faces(colors, faces))
+        save_picture(copy_of(picture.file, options.annotated), draw_faces(colors, faces))
     if (scale == 1).all():
         return faces
     return [replace(face, box=tuple((np.array(face.box) * np.tile(scale, 2)).tolist())) for face in faces]

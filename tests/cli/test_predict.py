@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from facial_expression.cli.main import main
-from facial_expression.cli.tables import COLUMNS
+from facial_expression.cli.tables import COLUMNS, csv_lines
 from facial_expression.errors import UserError
 from facial_expression.images import read_picture
 from facial_expression.recognizer import Recognizer
@@ -125,6 +125,12 @@ def test_name_that_is_not_unicode_stays_visible(predict, tmp_path):
     for words, list_of_files in (([tmp_path], None), (["-"], listed)):
         (row,) = rows_of(predict(*words, "--whole-picture", input=list_of_files).stdout)
         assert row["file"].endswith('caf\\xe9, "1".png')
+
+
+def test_line_end_in_a_name_is_quoted():
+    (line,) = csv.reader(io.StringIO(csv_lines([]).line(["a\rb.jpg", None, "c\nd"]).decode(), newline=""))
+    assert line == ["a\rb.jpg", "", "c\nd"]
+    assert csv_lines([]).line(["a", 1]) == b"a,1\n"
 
 
 @pytest.mark.parametrize(

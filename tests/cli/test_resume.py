@@ -8,7 +8,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from zc.lockfile import LockFile
 
+from facial_expression.cli import output
 from facial_expression.cli.output import Unreadable, open_resumable
 from facial_expression.cli.tables import csv_lines, json_lines
 from facial_expression.errors import UserError
@@ -114,6 +116,22 @@ def test_two_commands_do_not_write_one_file(tmp_path):
         with pytest.raises(UserError, match=r"another command is writing .*faces\.csv: wait for it"):
             write(path)
         assert Path(f"{path}.partial").exists()
+
+
+def test_lock_that_another_command_took_over_is_respected(tmp_path, monkeypatch):
+    """Between opening the file and locking it, the command that held it may have removed it."""
+    path = tmp_path / "faces.csv"
+
+    def lock(name):
+        held = LockFile(name)
+        Path(name).unlink()
+        Path(name).write_text(" 1\n")
+        return held
+
+    monkeypatch.setattr(output, "LockFile", lock)
+    with pytest.raises(UserError, match="another command is writing"):
+        write(path)
+    assert Path(f"{path}.lock").read_text() == " 1\n"
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Videos: rows of frames, people who keep their numbers, annotated copies, timelines, and cameras."""
 
 import csv
+import os
 import signal
 import threading
 import time
@@ -96,6 +97,18 @@ def test_reports_a_video_that_cannot_be_read(predict, tmp_path):
     assert "film.mp4: OpenCV cannot read it as a video" in result.stderr
 
 
+def test_video_whose_name_is_not_unicode_is_reported(predict, tmp_path):
+    """OpenCV would end the process."""
+    (tmp_path / "happy.png").write_bytes(encode(photograph(draw("happy", 0))))
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.mp4")).write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system has only names in Unicode")
+    result = predict(tmp_path, "--annotate", tmp_path / "shown", "-o", tmp_path / "faces.csv", exit_code=3)
+    assert "OpenCV needs a name in UTF-8: rename the video" in result.stderr
+    assert len(read_rows(tmp_path / "faces.csv")) == 1
+
+
 def test_annotated_copies_show_boxes_in_the_color_of_the_emotion(predict, film, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in").mkdir()
@@ -137,6 +150,13 @@ def test_timeline_is_a_plot_with_the_same_bytes_each_time(predict, film, tmp_pat
     one, two = (tmp_path / folder / "film.avi.png" for folder in ("one", "two"))
     assert one.read_bytes() == two.read_bytes()
     assert Image.open(one).size[0] == 1000
+
+
+@pytest.mark.parametrize("name", ["sale$20%$.avi", "x$^$y.avi"])
+def test_timeline_shows_any_name(predict, film, tmp_path, name):
+    (tmp_path / name).write_bytes(film.read_bytes())
+    predict(tmp_path / name, "--timeline", tmp_path / "plots", "--every", 6, "-o", tmp_path / "faces.csv")
+    assert [path.name for path in (tmp_path / "plots").rglob("*.png")] == [f"{name}.png"]
 
 
 def test_timeline_of_a_video_without_faces_says_so(predict, tmp_path):
