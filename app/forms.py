@@ -35,7 +35,8 @@ class RawBody:
         self._image += chunk
 
     def files(self) -> list[File]:
-        return [File("", bytes(self._image))]
+        image, self._image = self._image, bytearray()
+        return [File("", bytes(image))]
 
 
 class FormBody:
@@ -83,7 +84,7 @@ class FormBody:
             raise _malformed() from error
 
     def files(self) -> list[File]:
-        """The images of the complete form, at least one.
+        """The images of the complete form, at least one; gives them away, so that no second copy is held.
 
         Raises:
             Problem: the form is incomplete, or has no field ``image``.
@@ -93,7 +94,8 @@ class FormBody:
         if not self._files:
             names = ", ".join(map(repr, self._other_fields)) or "no field at all"
             raise Problem(EMPTY, f"The form must have a field {FIELD!r}; it has {names}.")
-        return [File(name, bytes(data)) for name, data in self._files]
+        received, self._files, self._current = self._files, [], None
+        return [File(name, bytes(data)) for name, data in received]
 
     def _skip_preamble(self, chunk: bytes) -> bytes:
         """Nothing before the first boundary at the start of a line, which RFC 2046 (section 5.1.1) says to ignore."""
@@ -103,8 +105,8 @@ class FormBody:
             raise _malformed()
         if start < 0:
             return b""
-        self._started = True
-        return self._preamble[start + 2 :]
+        form, self._preamble, self._started = self._preamble[start + 2 :], b"", True
+        return form
 
     def _begin_field(self) -> None:
         if len(self._files) + len(self._other_fields) >= _MAX_FIELDS:

@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import threading
+import tracemalloc
 import weakref
 
 import httpx2
 import pytest
 from PIL import Image
 
+from app.forms import make_body
 from app.problems import Problem
 from app.routes.operations import STUCK_AFTER
 from app.workers import Workers
@@ -202,6 +204,22 @@ def test_bodies_together_are_bounded_in_bytes(make_app):
         second.cancel()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("media_type", [None, "multipart/form-data; boundary=x"])
+def test_image_is_held_once(media_type):
+    """While a job waits, which ``max_upload_memory`` relies on."""
+    chunk = bytes(2_000_000)
+    if media_type:
+        chunk = b'--x\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + chunk + b"\r\n--x--\r\n"
+    tracemalloc.start()
+    body = make_body(media_type, 3_000_000)
+    body.write(chunk)
+    (file,) = body.files()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(file.data) == 2_000_000
+    assert held < 3_000_000
 
 
 def test_bytes_of_answered_requests_are_free_again(make_app):
