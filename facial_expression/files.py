@@ -32,10 +32,25 @@ def atomic_write(destination: str | Path) -> Iterator[Path]:
         try:
             yield temporary
             if temporary.is_dir():
-                remove(destination)
-            os.replace(temporary, destination)
+                _replace_by_directory(destination, temporary)
+            else:
+                os.replace(temporary, destination)
         finally:
             remove(temporary)
+
+
+def _replace_by_directory(destination: Path, directory: Path) -> None:
+    """Put a directory in the place of what is there, which takes two renamings, and undo the first if interrupted."""
+    old = destination.with_name(f".{destination.name}.old")
+    remove(old)
+    try:
+        if os.path.lexists(destination):
+            os.replace(destination, old)
+        os.replace(directory, destination)
+    finally:
+        if os.path.lexists(old) and not os.path.lexists(destination):
+            os.replace(old, destination)
+        remove(old)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,36 @@ def test_failing_block_keeps_old_directory(tmp_path):
     with pytest.raises(RuntimeError):
         fail_halfway(tmp_path / "faces")
     assert files_in(tmp_path) == {"faces/one": "old", "faces/two": "old"}
+
+
+@pytest.mark.parametrize("renaming", [1, 2])
+def test_interrupted_renaming_keeps_old_directory(tmp_path, monkeypatch, renaming):
+    write_tree(tmp_path / "faces", one="old")
+    calls = []
+
+    def replace(source, target):
+        calls.append(source)
+        if len(calls) == renaming:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    rename = os.replace
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "faces") as temporary:
+        write_tree(temporary, one="new")
+    assert files_in(tmp_path) == {"faces/one": "old"}
+
+
+def test_interrupted_removal_of_the_old_directory_keeps_the_new_one(tmp_path, monkeypatch):
+    write_tree(tmp_path / "faces", one="old")
+
+    def interrupt(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shutil.rmtree", interrupt)
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "faces") as temporary:
+        write_tree(temporary, one="new")
+    assert files_in(tmp_path / "faces") == {"one": "new"}
 
 
 def test_failing_block_leaves_nothing_behind(tmp_path):
