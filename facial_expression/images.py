@@ -148,8 +148,11 @@ def _decode(data: bytes, max_pixels: int, formats: Sequence[str], mode: str) -> 
                 _prepare_jpeg(image, jpeg, max_pixels, mode)
             else:
                 _check_pixels(image, max_pixels)
-            orientation = _orientation(image)
+            is_upright = image.format == "TIFF"  # Pillow turns these when it decodes them
+            orientation = None if is_upright else _orientation(image)
             pixels = np.asarray(_first_frame_with_content(image, max_pixels, mode))
+            if is_upright:
+                width, height = image.size
     except UnidentifiedImageError:
         raise UnsupportedImage(f"Supported formats: {', '.join(formats)}.") from None
     except Image.DecompressionBombError:
@@ -235,6 +238,8 @@ def _is_uniform(image: Image.Image) -> bool:
 
 def _convert(image: Image.Image, mode: str) -> Image.Image:
     """The image in mode L or RGB, on white where it is transparent."""
+    if image.mode == "F" or (image.mode == "I" and not _fit_16_bits(np.asarray(image))):
+        raise UnsupportedImage("The image has gray levels of more than 16 bits. Save it with 8 or 16 bits.")
     if image.mode.startswith("I"):
         return Image.fromarray(_to_8_bits(np.asarray(image))).convert(mode)
     if image.has_transparency_data:
@@ -243,6 +248,10 @@ def _convert(image: Image.Image, mode: str) -> Image.Image:
         return Image.composite(pixels, Image.new(mode, pixels.size, "white"), transparent.getchannel("A"))
     # Not every mode converts directly to gray, so convert to RGB first.
     return image if image.mode == mode else image.convert("RGB").convert(mode)
+
+
+def _fit_16_bits(levels: np.ndarray) -> bool:
+    return levels.min() >= 0 and levels.max() < 2**16
 
 
 def _to_8_bits(levels: np.ndarray) -> np.ndarray:

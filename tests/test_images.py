@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.GifImagePlugin import GifImageFile
 
 from facial_expression.images import (
+    ALL_FORMATS,
     DamagedImage,
     ImageError,
     TooManyPixels,
@@ -110,7 +111,7 @@ def test_decodes_first_frame_of_animation(file_format):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 def test_applies_exif_orientation(file_format, orientation):
     upright = np.zeros((16, 32), np.uint8)
     upright[:8, :16], upright[8:, 16:] = 250, 120
@@ -126,9 +127,17 @@ def test_applies_exif_orientation(file_format, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    decoded = decode_gray(encode(np.ascontiguousarray(stored), file_format, exif=exif, quality=95), PIXELS)
-    assert decoded.shape == upright.shape
-    assert np.abs(decoded.astype(int) - upright).mean() < 6
+    data = encode(np.ascontiguousarray(stored), file_format, exif=exif, quality=95)
+    decoded = decode_picture(data, PIXELS, ALL_FORMATS)
+    assert decoded.gray.shape == (decoded.height, decoded.width) == upright.shape
+    assert np.abs(decoded.gray.astype(int) - upright).mean() < 6
+
+
+@pytest.mark.parametrize("levels", [np.linspace(0, 1, 64, dtype=np.float32), np.arange(-32, 32), np.arange(64) + 2**16])
+def test_rejects_levels_of_more_than_16_bits(levels):
+    data = encode(Image.fromarray(levels.reshape(8, 8).astype(levels.dtype if levels.dtype == "f4" else "i4")), "TIFF")
+    with pytest.raises(UnsupportedImage, match="more than 16 bits"):
+        decode_picture(data, PIXELS, ALL_FORMATS)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
