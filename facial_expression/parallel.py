@@ -2,11 +2,14 @@
 
 import hashlib
 import os
+import pickle
+import platform
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -90,9 +93,11 @@ def connect(scheduler: str) -> Iterator[Cluster]:
     except (OSError, ValueError) as error:
         raise UserError(f"{scheduler}: no scheduler answers there ({error})") from None
     with client:
-        _prepare_workers(client, scheduler)
+        variables = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
+        _prepare_workers(client, scheduler, variables)
+        executor = _PreparingExecutor(client.get_executor(pure=False), variables)
         try:
-            yield Cluster(client.get_executor(pure=False), 2 * sum(client.nthreads().values()) + 2)
+            yield Cluster(executor, 2 * sum(client.nthreads().values()) + 2)
         except KilledWorker as error:
             raise UserError(f"several workers died of the same task: {error}") from None
 
@@ -122,10 +127,32 @@ def prepare_worker(digest: str, variables: dict[str, str]) -> str | None:
     return None
 
 
-def _prepare_workers(client: Any, scheduler: str) -> None:
+class _PreparingExecutor(Executor):
+    """Prepares a worker before its first task, since workers may come at any time, or start again."""
+
+    def __init__(self, executor: Executor, variables: dict[str, str]):
+        self._executor, self._prepared = executor, (package_digest(), tuple(variables.items()))
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future:
+        return self._executor.submit(_run_prepared, self._prepared, pickle.dumps((function, arguments, keywords)))
+
+
+def _run_prepared(prepared: tuple[str, tuple[tuple[str, str], ...]], task: bytes) -> Any:
+    """Run a task, which arrives as bytes because its unpickling may load OpenCV."""
+    if problem := _prepare_once(*prepared):
+        raise UserError(f"a worker on {platform.node()} {problem}")
+    function, arguments, keywords = pickle.loads(task)
+    return function(*arguments, **keywords)
+
+
+@lru_cache(maxsize=1)
+def _prepare_once(digest: str, variables: tuple[tuple[str, str], ...]) -> str | None:
+    return prepare_worker(digest, dict(variables))
+
+
+def _prepare_workers(client: Any, scheduler: str, variables: dict[str, str]) -> None:
     if not client.nthreads():
         raise UserError(f"{scheduler}: the scheduler has no workers: start some with `dask worker {scheduler}`")
-    variables = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     try:
         answers = client.run(prepare_worker, package_digest(), variables)
     except Exception as error:  # of no other kind: Dask passes on the text alone

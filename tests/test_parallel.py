@@ -94,15 +94,38 @@ def test_killed_worker_changes_no_face_cut_from_photos(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(cut.table.faces, expected.table.faces)
 
 
-def test_worker_with_another_version_is_named(tmp_path):
-    other = tmp_path / "other"
+def copy_package(folder):
+    """A copy of the package with other code."""
+    other = folder / "other"
     shutil.copytree(ROOT / "facial_expression", other / "facial_expression", ignore=shutil.ignore_patterns("*.pyc"))
     with (other / "facial_expression" / "emotions.py").open("a") as file:
         file.write("# changed\n")
-    with running_cluster(tmp_path, workers=1, package=other) as cluster:
+    return other
+
+
+def test_worker_with_another_version_is_named(tmp_path):
+    with running_cluster(tmp_path, workers=1, package=copy_package(tmp_path)) as cluster:
         expected = r"^the worker tcp://127\.0\.0\.1:\d+ has another version of facial-expression: install the same"
         with pytest.raises(UserError, match=expected):
             list(parallel.run_parallel(str, [1], scheduler=cluster.address))
+
+
+def test_worker_that_comes_later_is_prepared(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENCV_IPP", "avx2")
+    with running_cluster(tmp_path, workers=1) as cluster, parallel.connect(cluster.address) as (executor, _):
+        assert executor.submit(os.getenv, "OPENCV_IPP").result() == "avx2"
+        cluster.start_worker(OPENCV_IPP="sse42")
+        cluster.kill_worker()
+        assert executor.submit(os.getenv, "OPENCV_IPP").result() == "avx2"
+
+
+def test_worker_with_another_version_that_comes_later_is_named(tmp_path):
+    other = copy_package(tmp_path)
+    with running_cluster(tmp_path, workers=1) as cluster, parallel.connect(cluster.address) as (executor, _):
+        cluster.start_worker(PYTHONPATH=str(other))
+        cluster.kill_worker()
+        with pytest.raises(UserError, match=r"^a worker on \S+ has another version of facial-expression"):
+            executor.submit(abs, 1).result()
 
 
 def test_scheduler_without_workers_is_named(tmp_path):

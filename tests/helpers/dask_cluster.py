@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,16 @@ class DaskCluster:
 
     address: str
     workers: list[subprocess.Popen]
+    start: Callable[..., subprocess.Popen]
+
+    def start_worker(self, **variables: str) -> None:
+        """Start another worker and wait until it has come.
+
+        Args:
+            variables: of its environment.
+        """
+        self.workers.append(self.start(*_worker(self.address), **variables))
+        _wait_for_workers(self.address, len(self.workers))
 
     def kill_worker(self) -> None:
         """Kill the first worker, as if its machine failed."""
@@ -42,19 +52,28 @@ def running_cluster(folder: Path, workers: int = 3, package: Path | None = ROOT)
     address = f"tcp://127.0.0.1:{port}"
     variables = environment() | {"PYTHONPATH": str(package or "")}
     scheduler = ("scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
-    worker = ("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    processes = []
+
+    def start(*words: str, **others: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "dask", *words]
+        process = subprocess.Popen(command, cwd=folder, env=variables | others, stdout=log, stderr=log)
+        processes.append(process)
+        return process
+
     with open(folder / "log", "w") as log:
-        processes = [
-            subprocess.Popen([sys.executable, "-m", "dask", *words], cwd=folder, env=variables, stdout=log, stderr=log)
-            for words in (scheduler, *(worker,) * workers)
-        ]
-    try:
-        _wait_for_workers(address, workers)
-        yield DaskCluster(address, processes[1:])
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+        start(*scheduler)
+        started = [start(*_worker(address)) for _ in range(workers)]
+        try:
+            _wait_for_workers(address, workers)
+            yield DaskCluster(address, started, start)
+        finally:
+            for process in processes:
+                process.kill()
+                process.wait()
+
+
+def _worker(address: str) -> tuple[str, ...]:
+    return ("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
 
 
 def _wait_for_workers(address: str, workers: int) -> None:
