@@ -86,7 +86,7 @@ def read_list(path: str | Path) -> pd.DataFrame:
         FolderError: there is no such file.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
+        text = Path(path).read_bytes().decode()
     except FileNotFoundError:
         raise FolderError(f"{path}: no such file: run `dvc repro download`") from None
     return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
@@ -117,8 +117,17 @@ def _find_files(folder: Path) -> list[str]:
     for directory, folders, names in os.walk(folder, followlinks=True):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         pictures = sorted(name for name in names if name.lower().endswith(SUFFIXES) and not name.startswith("."))
-        by_folder.append([Path(directory, name).relative_to(folder).as_posix() for name in pictures])
+        by_folder.append([_in_utf8(Path(directory, name).relative_to(folder).as_posix()) for name in pictures])
     return [file for files in zip_longest(*by_folder) for file in files if file]
+
+
+def _in_utf8(file: str) -> str:
+    try:
+        file.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(file).decode("utf-8", "backslashreplace")
+        raise FolderError(f"{name}: names must be UTF-8: rename the file or its folder") from None
+    return file
 
 
 def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -166,5 +175,4 @@ def _md5(path: Path) -> str:
 
 
 def _encode(pictures: pd.DataFrame) -> bytes:
-    text = pictures[_LISTED].to_csv(index=False, lineterminator="\n")
-    return text.encode("utf-8", "surrogateescape")
+    return pictures[_LISTED].to_csv(index=False, lineterminator="\n").encode()

@@ -25,8 +25,8 @@ def draw_missing_usages(
 ) -> tuple[pd.Series, list[str]]:
     """The usage of each face, where validation and test faces are drawn from training if the data has none.
 
-    The draw is stratified: the share counts for each class, at least one face of a class that has three. Each class is
-    drawn on its own, so that more faces of one class change nothing about the others.
+    The draw is stratified: the share counts for each class, at least one face of a class that has three. One stays for
+    training. Each class is drawn on its own, so that more faces of one class change nothing about the others.
 
     Args:
         faces: columns ``emotion`` and ``usage``.
@@ -42,8 +42,9 @@ def draw_missing_usages(
     drawn = [name for name in shares if not (usage == name).any()]
     for emotion, members in usage[usage == _TRAINING].groupby(faces["emotion"]):
         order = members.index[np.random.default_rng([seed, *str(emotion).encode()]).permutation(len(members))]
-        for name in drawn:
-            count = max(1, round(shares[name] * len(members))) if len(members) >= len(USAGES) else 0
+        for later, name in zip(reversed(range(len(drawn))), drawn, strict=True):
+            most = len(order) - 1 - later  # leave a face for training and for each part that is drawn later
+            count = min(most, max(1, round(shares[name] * len(members)))) if len(members) >= len(USAGES) else 0
             usage[order[:count]] = name
             order = order[count:]
     return usage, drawn

@@ -1,5 +1,6 @@
 """Listing pictures: folder trees and CSVs as people have them, and what is said about others."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ def write_files(folder: Path, *names: str) -> Path:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(name.encode())
+        path.write_bytes(os.fsencode(name))
     return folder
 
 
@@ -108,6 +109,15 @@ def test_names_what_is_wrong_with_a_csv(tmp_path, text, message):
     (tmp_path / "faces.csv").write_text(text)
     with pytest.raises(FolderError, match=message):
         list_pictures(tmp_path / "faces.csv")
+
+
+def test_names_a_file_whose_name_is_not_unicode(tmp_path):
+    try:
+        write_files(tmp_path, f"happy/{os.fsdecode(bytes([0xE9]))}.png")
+    except OSError:
+        pytest.skip("this file system has only names in Unicode")
+    with pytest.raises(FolderError, match=r"^happy/\\xe9\.png: names must be UTF-8: rename the file or its folder$"):
+        list_pictures(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["missing", "faces.txt", "missing.csv"])

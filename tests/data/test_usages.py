@@ -40,6 +40,13 @@ def test_draws_both_parts_from_every_class():
     assert (list(counts.index), list(counts.columns)) == (list(CLASSES), list(USAGES))
 
 
+@pytest.mark.parametrize("count", range(3, 8))
+def test_keeps_a_face_of_every_class_for_training(count):
+    faces = pd.DataFrame({"emotion": ["sad"] * count, "usage": "Training"})
+    usage, _ = draw_missing_usages(faces, 0.5, 0.49, 1)
+    assert usage.value_counts().reindex(USAGES).min() >= 1
+
+
 def test_draws_the_missing_part_alone():
     faces = make_faces()
     faces.loc[::5, "usage"] = "PrivateTest"
