@@ -36,7 +36,7 @@ _BATCH = 32  # faces; more would take memory and save no time
 _SURROUNDINGS = 1.0  # room around a face in sides of its box, more than any crop needs
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recognition:
     """One face of an image and its predicted expression.
 
@@ -86,7 +86,8 @@ class Recognizer:
 
     Raises:
         KeyError: the card lacks an entry.
-        ValueError: the card's template is not that of the packaged mean shape, or its crop is unknown.
+        ValueError: the card does not fit the model, its template is not that of the packaged mean shape, or its crop
+            is unknown.
     """
 
     def __init__(self, card: dict[str, Any], model: bytes, detection_side: int = 1024):
@@ -101,6 +102,7 @@ class Recognizer:
         self._detector = FaceDetector(passes, settings["landmark_enlargement"])
         self._search = FaceSearch(self._detector, detection_side)
         self._session = _open_session(model)
+        _check_fit(card, self._session)
 
     @classmethod
     def load(cls, directory: str | Path | None = None, detection_side: int = 1024) -> "Recognizer":
@@ -140,7 +142,7 @@ class Recognizer:
 
         Args:
             image: uint8, gray of shape (height, width) or RGB of shape (height, width, 3), at least one pixel.
-            max_faces: keep at most this many faces.
+            max_faces: keep at most this many faces; 0 or more.
             whole_picture: take the whole image as one face, as FER2013's pictures are, without detecting any; the
                 result is a single face with score 0.
             min_score: leave out faces with a lower detector score; None for
@@ -148,7 +150,7 @@ class Recognizer:
                 training.
 
         Raises:
-            UserError: ``image`` has another shape or type.
+            UserError: ``image`` has another shape or type, or ``max_faces`` is negative.
 
         >>> from facial_expression.images import read_picture
         >>> picture = read_picture("photo.jpg")
@@ -183,6 +185,8 @@ class Recognizer:
         >>> Recognizer.load().recognize_many([blank, blank])
         [[], []]
         """
+        if max_faces is not None and max_faces < 0:
+            raise UserError(f"max_faces must be 0 or more, not {max_faces}")
         found = [self._find(_as_gray(image), max_faces, whole_picture, min_score) for image in images]
         crops = [face.crop for faces in found for face in faces]
         batches = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
@@ -197,7 +201,14 @@ class Recognizer:
 
         Returns:
             float32, shape (N, classes), rows summing to 1.
+
+        Raises:
+            UserError: ``crops`` has another shape or type.
         """
+        side = self._cropper.size
+        if crops.dtype != np.uint8 or crops.ndim != 3 or crops.shape[1:] != (side, side) or not len(crops):
+            expected = f"crops must be uint8 of shape (N, {side}, {side}) and not empty"
+            raise UserError(f"{expected}; these are {crops.dtype} of shape {crops.shape}")
         views = self._views.of(crops)
         pixels = np.concatenate(views)[..., None].astype(np.float32)
         (probabilities,) = self._session.run(None, {self._input: pixels})
@@ -281,10 +292,28 @@ def _make_cropper(settings: dict[str, Any]) -> Aligner | Centerer:
 def _open_session(model: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # callers bring threads of their own
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a dozen types
+        raise ValueError(f"ONNX Runtime cannot read its model: {error}") from error
+
+
+def _check_fit(card: dict[str, Any], session: onnxruntime.InferenceSession) -> None:
+    """Compare what a card says with what its network takes and gives."""
+    settings, classes, temperature = card["preprocessing"], card["classes"], card["temperature"]
+    (given,), (result,) = session.get_inputs(), session.get_outputs()
+    expected = settings["input"]["name"], [settings["size"], settings["size"], 1]
+    if (given.name, given.shape[1:]) != expected:
+        raise ValueError(f"its model takes {given.name} of shape {given.shape}")
+    if not isinstance(classes, list) or result.shape[1:] != [len(classes)]:
+        raise ValueError(f"its model gives results of shape {result.shape} for the classes {classes}")
+    if not isinstance(temperature, int | float) or not temperature > 0:
+        raise ValueError(f"its temperature is {temperature!r}, not a number above 0")
 
 
 def _as_gray(image: np.ndarray) -> np.ndarray:
+    if not isinstance(image, np.ndarray):
+        raise UserError(f"an image must be a NumPy array, not {type(image).__name__}: use numpy.asarray")
     if image.dtype == np.uint8 and image.size:
         if image.ndim == 2:
             return image

@@ -273,6 +273,40 @@ def test_rejects_invalid_image(recognizer, image):
         recognizer.recognize(image)
 
 
+@pytest.mark.parametrize("image", [[[1, 2], [3, 4]], Image.new("L", (5, 5))])
+def test_rejects_what_is_no_array(recognizer, image):
+    with pytest.raises(UserError, match="must be a NumPy array, not "):
+        recognizer.recognize(image)
+
+
+def test_rejects_a_negative_number_of_faces(recognizer, images):
+    assert recognizer.recognize(images[0], max_faces=0) == []
+    with pytest.raises(UserError, match="max_faces must be 0 or more, not -1"):
+        recognizer.recognize(images[0], max_faces=-1)
+
+
+@pytest.mark.parametrize(
+    "crops",
+    [
+        np.zeros((2, 48, 48), np.float32),
+        np.zeros((2, 48, 40), np.uint8),
+        np.zeros((48, 48), np.uint8),
+        np.zeros((0, 48, 48), np.uint8),
+    ],
+)
+def test_rejects_invalid_crops(recognizer, crops):
+    """OpenCV would leave the views of other types and shapes empty."""
+    with pytest.raises(UserError, match=r"crops must be uint8 of shape \(N, 48, 48\) and not empty; these are"):
+        recognizer.classify(crops)
+
+
+def test_recognitions_can_be_compared(recognizer, images):
+    one, other = (recognizer.recognize(images[0])[0] for _ in range(2))
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2
+
+
 def test_threads_share_recognizer(recognizer, images, recognized):
     photos = [photograph(image, side=120, size=(200, 200)) for image in images]
     expected = [recognizer.recognize(photo) for photo in photos]
@@ -339,6 +373,38 @@ def test_missing_card_entry_error_names_it(tmp_path, key):
     del card[key]
     path.write_text(json.dumps(card))
     with pytest.raises(UserError, match=key):
+        Recognizer.load(tmp_path)
+
+
+def test_damaged_network_names_the_card(tmp_path):
+    model = write_model(tmp_path) / "model.onnx"
+    for content in (b"", b"no network", model.read_bytes()[:200]):
+        model.write_bytes(content)
+        (tmp_path / "card.json").write_text(json.dumps(make_card(model)))
+        with pytest.raises(UserError, match=r"card\.json cannot be used: ONNX Runtime cannot read its model"):
+            Recognizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"classes": list(CLASSES[1:])}, r"gives results of shape \['faces', 6\] for the classes"),
+        ({"classes": "sad"}, "for the classes sad"),
+        ({"temperature": 0}, "its temperature is 0, not a number above 0"),
+        ({"temperature": "0.9"}, "its temperature is '0.9'"),
+    ],
+)
+def test_rejects_card_that_does_not_fit_its_network(tmp_path, changes, message):
+    write_model(tmp_path, **changes)
+    with pytest.raises(UserError, match=message):
+        Recognizer.load(tmp_path)
+
+
+@pytest.mark.parametrize(("key", "value"), [("size", 64), ("input", {"name": "x"})])
+def test_rejects_card_with_another_input(tmp_path, key, value):
+    preprocessing = make_card(write_model(tmp_path) / "model.onnx")["preprocessing"]
+    write_model(tmp_path, preprocessing=preprocessing | {key: value})
+    with pytest.raises(UserError, match=r"takes pixels of shape \['faces', 48, 48, 1\]"):
         Recognizer.load(tmp_path)
 
 
