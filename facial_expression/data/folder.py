@@ -145,7 +145,8 @@ def _read_list(path: Path) -> Iterator[tuple[str, str, str]]:
 
 def _find_columns(path: Path, header: list[str]) -> dict[str, int]:
     names = [name.strip().lower() for name in header]
-    places = {column: names.index(alias) for column, aliases in _COLUMNS.items() for alias in aliases if alias in names}
+    found = {column: [alias for alias in aliases if alias in names] for column, aliases in _COLUMNS.items()}
+    places = {column: names.index(aliases[0]) for column, aliases in found.items() if aliases}
     missing = [column for column in ("file", "label") if column not in places]
     if missing:
         raise FolderError(

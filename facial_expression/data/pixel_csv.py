@@ -289,7 +289,11 @@ def _size_hint(count: int) -> str:
     """What to do about a number of pixels that is that of another picture."""
     sides = (isqrt(count // channels) for channels in (1, 3) if count % channels == 0)
     side = next((side for side in sides if side >= _LEAST_SIZE and count in (side**2, 3 * side**2)), None)
-    return f"; if all pictures are of {side} x {side}, set decode.size to {side} in params.yaml" if side else ""
+    return (
+        f"; if all pictures are of {side} x {side}, set decode.size and align.size to {side} in params.yaml"
+        if side
+        else ""
+    )
 
 
 def _shown(field: bytes) -> str:

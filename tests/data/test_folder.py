@@ -54,6 +54,15 @@ def test_reads_usual_trees(tmp_path, names, rows):
     assert rows_of(list_pictures(write_files(tmp_path / "faces", *names))) == rows
 
 
+def test_first_of_several_accepted_names_of_a_column_counts(tmp_path):
+    write_files(tmp_path, "a.png", "b.png")
+    (tmp_path / "faces.csv").write_text("path,label,class,image\na.png,happy,0,0\nb.png,sad,1,1\n")
+    assert rows_of(list_pictures(tmp_path / "faces.csv")) == [
+        ("a.png", "happy", "Training"),
+        ("b.png", "sad", "Training"),
+    ]
+
+
 def test_reads_csv_in_its_order(tmp_path):
     write_files(tmp_path / "pictures", "b.jpg", "a.jpg", "c d.jpg")
     path = tmp_path / "faces.csv"

@@ -225,7 +225,7 @@ def test_pictures_of_another_size_name_the_parameter(tmp_path, count, side):
     path = write(tmp_path / "faces.csv", b"emotion,pixels\n0," + b" ".join([b"1"] * count))
     with pytest.raises(PixelCsvError, match=rf"line 2: {count} pixels, expected 2304 \(48 x 48\)") as raised:
         read_pixel_csv(path)
-    hint = f"if all pictures are of {side} x {side}, set decode.size to {side} in params.yaml"
+    hint = f"if all pictures are of {side} x {side}, set decode.size and align.size to {side} in params.yaml"
     assert (hint in str(raised.value)) == (side is not None)
 
 
