@@ -32,7 +32,7 @@ def mend(root: Path) -> list[str]:
     if rwlock.exists() and rwlock.stat().st_size == 0:
         rwlock.unlink()
         messages.append(f"{rwlock} was left empty by a DVC that was killed: deleted it")
-    if lock.exists() and is_cut_off(lock.read_text()):
+    if lock.exists() and not _has_conflicts(text := _read(lock)) and is_cut_off(text):
         content, whence = _whole_lock(root)
         if content is None:
             lock.unlink()
@@ -46,12 +46,21 @@ def mend(root: Path) -> list[str]:
 def _whole_lock(root: Path) -> tuple[str | None, str]:
     """The latest content of ``dvc.lock`` that is whole, and what is done with it."""
     copy = root / LOCK_COPY
-    if copy.exists() and not is_cut_off(content := copy.read_text()):
+    if copy.exists() and not is_cut_off(content := _read(copy)):
         return content, "restored the one before the last stage"
     committed = subprocess.run(["git", "show", "HEAD:./dvc.lock"], cwd=root, capture_output=True, text=True)
     if committed.returncode == 0:
         return committed.stdout, "restored the committed one"
     return None, "deleted it"
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")  # the cut may be inside a letter
+
+
+def _has_conflicts(text: str) -> bool:
+    """Whether a merge left its marks, which DVC reports by itself."""
+    return any(line.startswith("<<<<<<< ") for line in text.splitlines())
 
 
 def is_cut_off(text: str) -> bool:

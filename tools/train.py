@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.live import Live
 from rich.table import Table
 
+from facial_expression.cores import usable_cores
 from facial_expression.params import Run, load_params
 
 LOGS = Path(".checkpoints/logs")
@@ -29,8 +30,10 @@ def main() -> None:
     runs = load_params().all_runs
     parser = argparse.ArgumentParser(description="Train several runs at once, one process each, and record them")
     parser.add_argument("runs", nargs="+", choices=runs, metavar="run", help=f"one of {', '.join(runs)}")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time; one per core by default")
+    parser.add_argument("--jobs", type=int, default=usable_cores(), help="processes at a time; one per core by default")
     arguments = parser.parse_args()
+    if arguments.jobs < 1:
+        parser.error("--jobs must be 1 or more")
     if subprocess.run([*DVC, "repro", "filter_classes"]).returncode:  # what the trainings read
         sys.exit("train: the stages before training failed for the reason above")
     stages = _out_of_date({f"train_{runs[name].stage}@{name}": runs[name] for name in arguments.runs})

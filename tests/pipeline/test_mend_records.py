@@ -41,6 +41,20 @@ def test_cut_off_lock_is_restored_from_git(repository):
         assert lock.read_text() == WHOLE
 
 
+def test_cut_inside_a_letter_is_mended(repository):
+    lock = repository / "dvc.lock"
+    lock.write_bytes(LOCK[:4096].encode() + "ö".encode()[:1])
+    assert len(mend(repository)) == 1
+    assert lock.read_text() == WHOLE
+
+
+def test_conflicts_of_a_merge_stay(repository):
+    lock = repository / "dvc.lock"
+    lock.write_text(conflict := f"<<<<<<< HEAD\n{WHOLE}=======\n{LOCK}>>>>>>> theirs\n")
+    assert mend(repository) == []
+    assert lock.read_text() == conflict
+
+
 def test_copy_of_the_last_stage_goes_before_the_committed_lock(repository):
     lock, copy = repository / "dvc.lock", repository / LOCK_COPY
     copy.parent.mkdir(parents=True)
