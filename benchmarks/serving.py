@@ -161,10 +161,12 @@ def wait_until_ready(url: str, server: subprocess.Popen, limit: float = 60) -> N
     sys.exit("serving: the server did not start; see its message above")
 
 
-async def run_load_test(address: str, process: psutil.Process, seconds: float) -> tuple[dict, list, list]:
-    """Number of responses by status, seconds per successful response, and memory in MB early and at the end."""
+async def run_load_test(address: str, process: psutil.Process, seconds: float) -> tuple[dict, list, list, float]:
+    """Number of responses by status, seconds per successful response, memory in MB early and at the end, and seconds
+    until the last response."""
     photo, statuses, latencies, memory = make_photo(640, 480), collections.Counter(), [], []
-    end = time.perf_counter() + seconds
+    begin = time.perf_counter()
+    end = begin + seconds
     limits = httpx2.Limits(max_connections=CLIENTS)
     async with httpx2.AsyncClient(base_url=address, timeout=60, limits=limits) as client:
 
@@ -187,20 +189,21 @@ async def run_load_test(address: str, process: psutil.Process, seconds: float) -
             memory.append(process.memory_info().rss / 1e6)
 
         await asyncio.gather(measure_memory(), *(send_photos() for _ in range(CLIENTS)))
-    return statuses, latencies, memory
+        elapsed = time.perf_counter() - begin
+    return statuses, latencies, memory, elapsed
 
 
 def measure_server(directory: Path, seconds: float) -> bool:
     """Print the results of the load test and the footprint; return whether all requests succeeded."""
     with running_server(directory) as (address, process, start):
         idle = process.memory_info().rss / 1e6
-        statuses, latencies, memory = asyncio.run(run_load_test(address, process, seconds))
+        statuses, latencies, memory, elapsed = asyncio.run(run_load_test(address, process, seconds))
     load = Table("responses", title=f"Load test: {CLIENTS} clients for {seconds:g} s, 640 x 480, {WORKERS} workers")
     for column in ("per second", "p50 ms", "p99 ms"):
         load.add_column(column, justify="right")
     p50, p99 = (1000 * np.quantile(latencies, share) if latencies else np.nan for share in (0.5, 0.99))
     counts = ", ".join(f"{count:,} with {status}" for status, count in sorted(statuses.items()))
-    load.add_row(counts, f"{len(latencies) / seconds:.1f}", f"{p50:.0f}", f"{p99:.0f}")
+    load.add_row(counts, f"{len(latencies) / elapsed:.1f}", f"{p50:.0f}", f"{p99:.0f}")
     console.print(load)
     table = Table("", title="Footprint")
     table.add_column("value", justify="right")
