@@ -131,7 +131,7 @@ def summary_markdown(
                 _interval(ours.get(name)),
                 _interval(official.get(name)),
                 " / ".join(dict.fromkeys(f"{4e-6 * record['parameters']:.1f}" for record in records)) or _DASH,
-                " + ".join(f"{value:.0f}" for value in minutes) or _DASH,
+                " + ".join(f"{value:.0f}" for value in minutes) if len(minutes) == len(records) > 0 else _DASH,
             )
         )
     return "\n".join(map(_markdown_row, rows)) + "\n"

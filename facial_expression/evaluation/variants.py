@@ -11,11 +11,13 @@ _SCHEDULE = ("iterations", "snapshot_every", "validate_every")
 
 
 def difference(variant: Run, original: Run) -> Literal["seed", "share", "unleaked", "other"]:
-    """The one thing that a variant changes, ``other`` if it is none of these or more than one.
+    """The one thing that a variant changes, ``other`` if it is none of these, nothing or more than one.
 
     A ``share`` may come with fewer iterations, so that each face is seen as often.
     """
     same = replace(original, name=variant.name, stage=variant.stage, variant_of=variant.variant_of)
+    if variant == same:
+        return "other"
     if variant == _with_recipe(same, variant, ["seed"]):
         return "seed"
     if variant == replace(_with_recipe(same, variant, _SCHEDULE), share=variant.share) and variant.share < 1:

@@ -26,6 +26,7 @@ def vary(recipe=None, **changes):
         (vary({"seed": 2}, share=0.5), "other"),
         (vary({"iterations": 7}), "other"),
         (vary(input="decoded"), "other"),
+        (vary(), "other"),
     ],
 )
 def test_names_the_one_thing_that_differs(variant, what):
