@@ -84,7 +84,8 @@ def _analyze(params: Params, report: str) -> dict[str, Any]:
 def _leaks(faces: pd.DataFrame, protocol: str, correlation: float) -> pd.Series:
     """Row -> whether training holds the picture."""
     pairs = read_table(NEAR_DUPLICATES, ["first", "second", "correlation"], "dvc repro audit")
-    groups = group_pairs(pairs[pairs["correlation"] >= correlation], int(faces["row"].max()) + 1)
+    rows = max(faces["row"].max(), *pairs[["first", "second"]].max()) + 1  # alignment may have dropped faces
+    groups = group_pairs(pairs[pairs["correlation"] >= correlation], int(rows))
     kinds = leak_kinds(faces[protocol], same_picture(faces), pd.Series(groups[faces["row"]], index=faces.index))
     return kinds.set_axis(faces["row"])
 

@@ -28,7 +28,7 @@ def main() -> None:
     groups = pd.Series(group_pairs(near, len(decoded)), index=decoded.faces["row"])
     sizes = groups.value_counts()
     content = {
-        "classes": class_counts(faces, filtered.all_classes),
+        "classes": class_counts(decoded.faces, faces, filtered.all_classes),
         "candidates": count_candidates(candidates),
         "hash_distance": settings.hash_distance,
         "least_correlation": settings.correlation,

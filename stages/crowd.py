@@ -7,7 +7,7 @@ reads   data/decoded/, the block `crowd` of params.yaml, the environment variabl
 writes  reports/crowd/: agreement.json, and disagreements.csv: the rows for which the crowd's label is another one
 
 Takes a second. Git holds both files, so later stages need no FER+. DVC knows the labels by `crowd.md5`. With null
-there, or with other data than FER2013, the crowd is left out.
+there, or with other data, classes or labels than FER2013's, the crowd is left out.
 """
 
 import os
@@ -17,18 +17,24 @@ import pandas as pd
 
 from facial_expression.analysis.crowd import crowd_labels, describe_agreement, read_votes
 from facial_expression.data.face_table import read_face_table
-from facial_expression.evaluation.tables import FER2013_MD5
+from facial_expression.emotions import NAMES
+from facial_expression.evaluation.tables import FER2013, title_of_data
 from facial_expression.files import atomic_write, write_json
-from facial_expression.params import load_params
+from facial_expression.params import Params, load_params
 from stages._stage import CROWD, DECODED, run_stage
+
+
+def is_about(params: Params) -> bool:
+    """Whether FER+ is about these faces and names: FER2013's own bytes, and its classes as it labels them."""
+    return title_of_data(params.download) == FER2013 and set(params.classes) == set(NAMES) and not params.decode.labels
 
 
 def main() -> None:
     params = load_params()
-    settings, is_fer2013 = params.crowd, (params.download.dataset, params.download.md5) == ("fer2013", FER2013_MD5)
+    settings = params.crowd
     faces = read_face_table(DECODED, memory_map=True).faces
     agreement, different = None, pd.DataFrame({"row": [], "crowd": []})
-    if settings.md5 and is_fer2013:
+    if settings.md5 and is_about(params):
         path = os.environ.get("FERPLUS_LABELS") or settings.labels or "fer2013new.csv"
         votes = read_votes(Path(path).expanduser(), settings.md5, faces["usage"])
         labels = crowd_labels(votes)

@@ -20,7 +20,7 @@ from facial_expression.analysis.tables import read_table
 from facial_expression.data.face_table import read_face_table
 from facial_expression.data.synthetic import draw_face
 from facial_expression.emotions import NAMES
-from facial_expression.evaluation.tables import STUDY, is_comparable
+from facial_expression.evaluation.tables import STUDY, is_comparable, title_of_data
 from facial_expression.faces.crops import make_cropper
 from facial_expression.faces.detection import DetectionPass, FaceDetector
 from facial_expression.faces.mean_shape import load_mean_shape
@@ -82,13 +82,14 @@ def _read(params: Params) -> Evidence:
         served=params.export.report,
         card=read_json(SERVING / "card.json", "dvc repro export"),
         runs={name: run.protocol for name, run in runs.items()},
+        covered={name for name, run in runs.items() if run.recipe.augmentation.cutout},
         served_probe=read_probe(probe_directory("served"), "dvc repro probe_served"),
         probes=read_probes(PROBES, {name: f"probe_{run.stage}" for name, run in runs.items()}),
         histories=read_histories({name: history_path(run.protocol, name) for name, run in runs.items()}),
         study=STUDY if is_study else {},
         origin={
-            "data": "FER2013" if params.download.dataset == "fer2013" else "synthetic faces",
-            "MD5 of the data": params.download.md5 if params.download.dataset == "fer2013" else "none",
+            "data": title_of_data(params.download),
+            "MD5 of the data": "none" if params.download.dataset == "synthetic" else params.download.md5,
             "MD5 of the crowd's labels": params.crowd.md5 if crowd and params.crowd.md5 else "absent",
         },
     )

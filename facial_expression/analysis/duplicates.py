@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 _SIDE = 32  # of the pictures whose frequencies are taken
 _LOWEST = 8  # frequencies in each direction, hence 64 bits
+_MOST_DIFFERENT = 0.9999  # correlation of pictures that are not identical, such as one a gray level brighter
 _CHUNK = 512  # pictures compared with all others at a time
 
 
@@ -35,7 +36,7 @@ def similar_pairs(images: np.ndarray, largest_distance: int) -> pd.DataFrame:
 
     Returns:
         The columns ``first`` and ``second`` (indices, first < second, ascending), ``distance`` (bits) and
-        ``correlation`` (of the gray levels, -1 to 1; 1 for identical pictures, 0 where one is of a single gray).
+        ``correlation`` (of the gray levels, -1 to 1; 1 for identical pictures alone, 0 where one is of a single gray).
     """
     hashes = perceptual_hashes(images)
     found = []
@@ -58,8 +59,10 @@ def _correlations(images: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
         left, right = left - left.mean(), right - right.mean()
         scale = np.sqrt((left**2).sum() * (right**2).sum())
         # A picture of a single gray correlates with nothing but itself.
-        correlations[number] = (left * right).sum() / scale if scale else np.array_equal(images[one], images[other])
-    return correlations.round(4)
+        correlation = round((left * right).sum() / scale, 4) if scale else 0.0
+        identical = np.array_equal(images[one], images[other])
+        correlations[number] = 1.0 if identical else min(correlation, _MOST_DIFFERENT)
+    return correlations
 
 
 def group_pairs(pairs: pd.DataFrame, count: int) -> np.ndarray:

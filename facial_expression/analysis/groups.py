@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2_contingency
 
 _LEFT_JAW, _RIGHT_JAW, _NOSE = 0, 16, 30
 _LEFT_EYE, _RIGHT_EYE = slice(36, 42), slice(42, 48)
@@ -54,6 +55,17 @@ def group_faces(faces: pd.DataFrame, landmarks: np.ndarray, pictures: np.ndarray
             "brightness of the face (mean gray level)", _brightness(faces, pictures), detected, "{:.0f}"
         ),
     }
+
+
+def difference_of(correct: np.ndarray, member: np.ndarray) -> float:
+    """P value of the χ² test that a model is right equally often in all groups; 1 where nothing can differ.
+
+    Args:
+        correct: bool, shape (N,).
+        member: of a :class:`Grouping`.
+    """
+    counts = pd.crosstab(member[member >= 0], correct[member >= 0]).to_numpy()
+    return float(chi2_contingency(counts, correction=False).pvalue) if min(counts.shape) > 1 else 1.0
 
 
 def turn(landmarks: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from facial_expression.analysis.confidence import above_threshold, calibration, coverage_curve
-from facial_expression.analysis.groups import Grouping
+from facial_expression.analysis.groups import Grouping, difference_of
 from facial_expression.analysis.intervals import cluster_interval, interval_over, resample_faces, share
 from facial_expression.analysis.label_noise import suspect_labels
 from facial_expression.analysis.ladder import ladder
@@ -137,6 +137,7 @@ def analyze_model(
             kind: [share(correct[grouping.member == index]) for index in range(len(grouping.names))]
             for kind, grouping in faces.groups.items()
         },
+        "group_tests": {kind: difference_of(correct, one.member) for kind, one in faces.groups.items()},
         "crowd": _against_crowd(predictions, faces),
     }
 

@@ -12,17 +12,18 @@ CORRELATION_STEPS = (-1.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
 """Between which the table of candidate pairs counts."""
 
 
-def class_counts(faces: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, int]]:
+def class_counts(before: pd.DataFrame, aligned: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, int]]:
     """Faces of each class: all ``before`` alignment, and those ``after`` it that the study's detector pass found.
 
     Args:
-        faces: columns ``emotion`` and ``detector_pass``.
+        before: column ``emotion``.
+        aligned: columns ``emotion`` and ``detector_pass``; faces that no pass found may be missing.
         classes: in the order of the result.
     """
-    after = faces[faces["detector_pass"] == 1]
+    after = aligned[aligned["detector_pass"] == 1]
     return {
-        moment: {name: int((kept["emotion"] == name).sum()) for name in classes if (faces["emotion"] == name).any()}
-        for moment, kept in (("before", faces), ("after", after))
+        moment: {name: int((kept["emotion"] == name).sum()) for name in classes if (before["emotion"] == name).any()}
+        for moment, kept in (("before", before), ("after", after))
     }
 
 

@@ -109,22 +109,35 @@ def line_chart(
 
 
 def heat_map(
-    name: str, matrix: Sequence[Sequence[int]], classes: Sequence[str], alternative: str, caption: str
+    name: str,
+    matrix: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    alternative: str,
+    caption: str,
+    tip: str = "{row} taken for {column}",
 ) -> Figure:
-    """A confusion matrix: true classes down, predicted classes across, as fractions of each true class."""
+    """A confusion matrix: true classes down, predicted classes across, as fractions of each true class.
+
+    Args:
+        tip: what a cell says, with ``row`` and ``column``.
+    """
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = len(classes)
     plot = Plot((0, size), (size, 0), width=340, height=312, left=62, right=6, top=6, bottom=58)
     for (row, column), share in np.ndenumerate(shares):
-        tip = f"{classes[row]} taken for {classes[column]}: {share:.1%} ({counts[row, column]:,} faces)"
-        _cell(plot, row, column, share, tip)
+        said = tip.format(row=classes[row], column=classes[column])
+        _cell(plot, row, column, share, f"{said}: {share:.1%} ({_faces(int(counts[row, column]))})")
         plot.text((column + 0.5, row + 0.5), f"{100 * share:.0f}", _on(share), dy=4)
     for number, one in enumerate(classes):
         plot.text((0, number + 0.5), one, "name end", dx=-6, dy=4)
         x, y = plot.at(number + 0.5, size)
         plot.add(f'<text class="name end" transform="translate({x + 4:g} {y + 12:g}) rotate(-35)">{one}</text>')
     return plot.figure(name, alternative, caption)
+
+
+def _faces(count: int) -> str:
+    return f"{count:,} {'face' if count == 1 else 'faces'}"
 
 
 def pair_bars(
@@ -161,7 +174,7 @@ def reliability_chart(
     for number, (label, bins) in enumerate(curves.items()):
         plot.line([(one["confidence"], one["accuracy"]) for one in bins], f"{series(number)} faint")
         for one in bins:
-            tip = f"{label}: confidence {one['confidence']:.1%}, accuracy {one['accuracy']:.1%}, {one['n']:,} faces"
+            tip = f"{label}: confidence {one['confidence']:.1%}, accuracy {one['accuracy']:.1%}, {_faces(one['n'])}"
             point = one["confidence"], one["accuracy"]
             plot.dot(point, series(number), tip, round(2 + 6 * math.sqrt(one["n"] / most), 2))
     return plot.figure(name, alternative, caption)

@@ -1,6 +1,6 @@
 """What the page shows: the files that the other stages wrote, in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class Evidence:
         served: name of the report whose models are exported.
         card: of the served model.
         runs: run -> its protocol, in the order of params.yaml, without variants.
+        covered: the runs whose training covers parts of faces (``cutout``).
         served_probe: what probing found about the served file.
         probes: run -> what probing found; without the runs that are not trained.
         histories: run -> its learning curve; likewise.
@@ -72,6 +73,7 @@ class Evidence:
     served: str
     card: Mapping[str, Any]
     runs: Mapping[str, str]
+    covered: Set[str]
     served_probe: Probe
     probes: Mapping[str, NetworkProbe]
     histories: Mapping[str, pd.DataFrame]

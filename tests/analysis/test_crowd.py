@@ -7,7 +7,11 @@ import pandas as pd
 import pytest
 
 from facial_expression.analysis.crowd import crowd_indices, crowd_labels, describe_agreement, read_votes
+from facial_expression.emotions import NAMES
 from facial_expression.errors import UserError
+from facial_expression.params import load_params
+from helpers.project import ROOT
+from stages.crowd import is_about
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
 ROWS = (
@@ -47,6 +51,22 @@ def test_agreement_counts_faces_that_the_crowd_labels(votes):
     assert {usage: one["value"] for usage, one in agreement["by_usage"].items()} == {"Training": 0, "PrivateTest": 1}
     assert agreement["matrix"]["sad"]["unknown"] == 2
     assert agreement["vote_share"] == pytest.approx((0.4 + 0.9) / 2)
+
+
+@pytest.mark.parametrize(
+    ("block", "changes"),
+    [
+        (None, {"classes": ["anger", *NAMES[1:]]}),
+        ("decode", {"labels": {"disgust": "angry"}}),
+        ("download", {"md5": "0" * 32}),
+        ("download", {"dataset": "synthetic"}),
+    ],
+)
+def test_crowd_is_about_the_labels_of_fer2013_alone(block, changes):
+    params = load_params(ROOT / "params.yaml")
+    assert is_about(params)
+    update = {block: getattr(params, block).model_copy(update=changes)} if block else changes
+    assert not is_about(params.model_copy(update=update))
 
 
 def test_labels_follow_from_the_rows_that_differ():

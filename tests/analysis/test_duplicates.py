@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from facial_expression.analysis.duplicates import group_pairs, perceptual_hashes, similar_pairs
-from facial_expression.analysis.survey import count_candidates, leak_kinds, leaks, same_picture
+from facial_expression.analysis.survey import class_counts, count_candidates, leak_kinds, leaks, same_picture
 from facial_expression.data.synthetic import draw_face
 
 
@@ -36,6 +36,19 @@ def test_identical_pictures_correlate_fully():
     pairs = similar_pairs(images, 64)
     assert pairs["correlation"].tolist() == [1, 0, 0]
     assert perceptual_hashes(images).dtype == np.uint64
+
+
+def test_only_identical_pictures_correlate_fully():
+    image = draw_face("happy", np.random.default_rng(0)).clip(1, 254)
+    pairs = similar_pairs(np.stack([image, image + 1]), 64)
+    assert pairs["correlation"].tolist() == [0.9999]
+
+
+def test_classes_are_counted_before_faces_are_dropped():
+    before = pd.DataFrame({"emotion": ["sad", "sad", "happy"]})
+    aligned = pd.DataFrame({"emotion": ["sad", "happy"], "detector_pass": [1, 2]})
+    counts = class_counts(before, aligned, ("happy", "sad", "angry"))
+    assert counts == {"before": {"happy": 1, "sad": 2}, "after": {"happy": 0, "sad": 1}}
 
 
 def test_chain_of_pairs_is_one_group():

@@ -109,6 +109,9 @@ def test_drawn_classes_reach_networks_report_and_card(drawn):
     assert {f"small_{name}" for name in CLASSES} <= set(predictions)
     card = json.loads((drawn / "models/serving/card.json").read_text())
     assert (card["classes"], card["trained_classes"], card["dataset"]) == ([*CLASSES], [*CLASSES], "its own data set")
+    page = (drawn / "reports/report.html").read_text()
+    assert "say nothing about real faces" not in page
+    assert list_md5(list_pictures(drawn.parent / "faces")) in page
     dataset = json.loads((drawn / "reports/dataset.json").read_text())
     assert list(dataset["detected_by_emotion"]) == list(CLASSES)
 

@@ -15,7 +15,7 @@ from facial_expression.data.face_table import read_face_table
 from facial_expression.files import sha256
 from facial_expression.reporting.pictures import picture
 from helpers.project import ROOT
-from helpers.report_project import MODELS, REPORT, RUNS, add_variants, make_report_project
+from helpers.report_project import COUNT, MODELS, REPORT, RUNS, add_variants, make_report_project
 from stages import analyze, report
 
 TEMPLATES = ROOT / "facial_expression/reporting/templates"
@@ -256,6 +256,12 @@ def test_absent_crowd_is_said_with_where_to_get_it(project):
     assert "confirmed by ten other people" not in text
 
 
+def test_pictures_that_alignment_dropped_may_have_near_duplicates(project):
+    with (project / "data/near_duplicates.csv").open("a") as pairs:
+        pairs.write(f"0,{COUNT + 5},0,1.0\n")
+    run(analyze, project, REPORT)
+
+
 def test_absent_variants_are_said(page):
     assert "No run was trained with a second seed" in page.text
     assert "No run was trained with a part of the training faces" in page.text
@@ -275,8 +281,10 @@ def test_shows_seeds_sizes_and_training_without_leaks(project):
     gain = analysis["unleaked"]["shallow"]
     expected = accuracy - analysis["models"]["small"]["accuracy"]  # whose predictions the variant has
     assert gain["difference"] == pytest.approx(expected, abs=1e-6)
+    analysis["seeds"]["shallow-ensemble"] = seeds | {"deviation": 0.0}
+    (project / f"reports/analysis/{REPORT}.json").write_text(json.dumps(analysis))
     text = draw(project).text
-    apart = 100 * abs(accuracy - 0.5)  # the deviation of a difference is that of two values times the root of two
+    apart = 100 * abs(accuracy - 0.5)  # of single networks; of a difference, times the root of two
     assert f"differ in the seed alone are typically {apart:.1f} points apart" in text
     assert "No run was trained with" not in text
     assert "shallow-unleaked" in text

@@ -1,9 +1,10 @@
 """How far the figures can be trusted: duplicates, steps of the ladder, seeds, size of the training part."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
-from facial_expression.reporting.charts import Figure, count_ticks, line_chart, percent_ticks
+from facial_expression.reporting.charts import Figure, count_ticks, line_chart, percent_ticks, series
 from facial_expression.reporting.evidence import Evidence
 
 TITLE = "Certainty"
@@ -19,6 +20,8 @@ def content(evidence: Evidence) -> dict[str, Any]:
     return {
         "curves": curves,
         "seeds": {name: report["seeds"] for name, report in evidence.reports.items() if report["seeds"]},
+        "without_seeds": [name for name, report in evidence.reports.items() if not report["seeds"]],
+        "styles": {name: _styles(evidence.reports[name]["learning_curve"]) for name in curves},
         "by_luck": {name: _apart(report["seeds"]) for name, report in evidence.reports.items() if report["seeds"]},
         "ladders": {
             name: {"steps": report["ladder"], "real": [step for step in report["ladder"] if step["adjusted"] < 0.05]}
@@ -28,8 +31,13 @@ def content(evidence: Evidence) -> dict[str, Any]:
 
 
 def _apart(seeds: dict[str, dict[str, Any]]) -> float:
-    """The standard deviation of the difference between two trainings, over all runs."""
-    return math.sqrt(2 * sum(one["deviation"] ** 2 for one in seeds.values()) / len(seeds))
+    """The standard deviation of the difference between two trainings, over all runs, without their ensembles."""
+    deviations = [one["deviation"] for name, one in seeds.items() if not name.endswith("-ensemble")]
+    return math.sqrt(2 * sum(deviation**2 for deviation in deviations) / len(deviations))
+
+
+def _styles(curve: Iterable[str]) -> dict[str, str]:
+    return {run: series(number) for number, run in enumerate(curve)}
 
 
 def _learning_curve(name: str, curve: dict[str, list[dict[str, float]]]) -> Figure:

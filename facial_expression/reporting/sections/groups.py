@@ -28,7 +28,7 @@ def content(evidence: Evidence) -> dict[str, Any]:
         rows += [{"kind": group["title"], "name": name, "share": share} for name, share in shares.items()]
         if not shares:
             continue
-        spread.append(_spread(group["title"], shares))
+        spread.append(_spread(group["title"], shares) | {"p": record["group_tests"][kind]})
         charts.append(
             interval_chart(
                 f"groups-{kind}",
@@ -48,6 +48,4 @@ def _ends(shares: Mapping[str, Mapping[str, float]]) -> tuple[str, str]:
 
 def _spread(title: str, shares: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     worst, best = _ends(shares)
-    low, high = shares[worst], shares[best]
-    apart = low["high"] < high["low"]
-    return {"title": title, "worst": worst, "best": best, "low": low, "high": high, "apart": apart}
+    return {"title": title, "worst": worst, "best": best, "low": shares[worst], "high": shares[best]}

@@ -38,7 +38,8 @@ def content(evidence: Evidence) -> dict[str, Any]:
             "Matrix: FER2013's labels down, the crowd's across. The crowd confirms "
             f"{by_class[highest]['value']:.0%} of {highest}, the most, and {by_class[lowest]['value']:.0%} of "
             f"{lowest}, the least.",
-            "FER2013's labels (down) and the crowd's (across), in percent of each of FER2013's.",
+            "FER2013's labels (down) and the crowd's (across), in percent of those that the crowd names.",
+            tip="{row} by FER2013, {column} by the crowd",
         ),
         "against": interval_chart(
             "crowd-accuracy",

@@ -19,6 +19,7 @@ def content(evidence: Evidence) -> dict[str, Any]:
     return {
         "leaking": [name for name, report in reports.items() if report["leaked"]["exact"] and report["leaked"]["none"]],
         "gains": {name: _gains(report) for name, report in reports.items()},
+        "cost": {name: _ends(report["unleaked"]) for name, report in reports.items() if report["unleaked"]},
         "charts": {name: _chart(name, report) for name, report in reports.items()},
         "found_by_class": evidence.main["found_by_class"],
         "found_chart": _found_chart(evidence.main["found_by_class"]),
@@ -35,6 +36,12 @@ def _gains(report: Mapping[str, Any]) -> dict[str, float]:
     """Model -> its accuracy on all test faces minus that on faces of which training holds no copy."""
     models = report["models"].items()
     return {name: record["accuracy"] - clean["value"] for name, record in models if (clean := record["leak"]["none"])}
+
+
+def _ends(unleaked: Mapping[str, Mapping[str, float]]) -> tuple[float, float]:
+    """The smallest and the largest gain from leaks."""
+    gains = [one["difference"] for one in unleaked.values()]
+    return min(gains), max(gains)
 
 
 def _chart(name: str, report: Mapping[str, Any]) -> Figure:

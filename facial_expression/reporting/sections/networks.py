@@ -11,8 +11,9 @@ QUESTION = "How large are they, and what does one face cost?"
 def content(evidence: Evidence) -> dict[str, Any]:
     alike: dict[str, list[str]] = {}
     for run, probe in evidence.probes.items():
-        # Runs of one network differ in the number of classes alone.
-        alike.setdefault(",".join(probe.layers["layer"]) + str(probe.about["module"]), []).append(run)
+        # Runs of one network differ in the last layer alone, which has an output for each class.
+        layers = probe.layers[["layer", "output", "parameters"]].to_numpy().tolist()[:-1]
+        alike.setdefault(str([probe.about["module"], layers]), []).append(run)
     return {
         "networks": [
             {"runs": runs, "about": evidence.probes[runs[0]].about, "layers": _shown(evidence.probes[runs[0]])}

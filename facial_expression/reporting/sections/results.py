@@ -22,6 +22,7 @@ def content(evidence: Evidence) -> dict[str, Any]:
                     model: _confusion(name, model, record, report["classes"]) for model, record in models.items()
                 },
                 "study": study,
+                "most_frequent": _most_frequent(report),
                 "inside": [
                     model
                     for model, accuracy in study.items()
@@ -49,17 +50,26 @@ def _study(evidence: Evidence, report: Mapping[str, Any]) -> dict[str, float]:
     return {name: evidence.study[one].accuracy for name, one in short.items() if one in evidence.study}
 
 
+def _most_frequent(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The class with the most test faces, and its share of them."""
+    shares = report["models"][report["best"]]["classes"]
+    counts = {name: share["n"] for name, share in shares.items() if share}
+    name = max(counts, key=lambda name: counts[name])
+    return {"name": name, "share": counts[name] / sum(counts.values())}
+
+
 def _accuracy(name: str, models: Mapping[str, Any], study: Mapping[str, float]) -> Figure:
     rows = {
         model: {"value": record["accuracy"], "low": record["accuracy_low"], "high": record["accuracy_high"]}
         for model, record in models.items()
     }
+    served = " and what is served (green)" if SERVED in rows else ""
     diamonds = " Diamonds: the study's figures." if study else ""
     return interval_chart(
         f"accuracy-{name}",
         rows,
         f"Chart of the accuracy of every model of {name} with its 95% interval; the table has the same figures.",
-        f"Accuracy with its 95% interval.{diamonds}",
+        f"Accuracy with its 95% interval: single snapshots (blue), ensembles (orange){served}.{diamonds}",
         marks=study,
         groups=[2 if model == SERVED else int(model.endswith("ensemble")) for model in rows],
     )

@@ -29,9 +29,16 @@ def content(evidence: Evidence) -> dict[str, Any]:
         "runs": runs,
         "styles": line_styles(tables, SERVED),
         "hardest": _hardest(tables[SERVED], kinds),
+        "covered": [run for run in tables if _is_covered(run, evidence)],
         "faces": [f"{n:,}" for n in sorted({int(n) for table in tables.values() for n in table["n"]})],
         "widest": max(float((table["high"] - table["low"]).max()) / 2 for table in tables.values()),
     }
+
+
+def _is_covered(run: str, evidence: Evidence) -> bool:
+    """Whether a run, or one of those that are served, was trained on partly covered faces."""
+    runs = [member["run"] for member in evidence.card["members"]] if run == SERVED else [run]
+    return not evidence.covered.isdisjoint(runs)
 
 
 def _chart(kind: str, tables: dict[str, pd.DataFrame]) -> Any:
