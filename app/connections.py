@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 WRITE_TIMEOUT = 30.0
-"""Seconds after which a client that does not read its response loses the connection."""
+"""Seconds after which a client that reads nothing of its response loses the connection."""
 SHUTDOWN_GRACE = 3.0
 """Seconds that bodies may still take to arrive when the server is stopped."""
 
@@ -53,11 +53,24 @@ class BoundedConnection(H11Protocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._write_deadline = self.loop.call_later(WRITE_TIMEOUT, self.transport.abort)
+        self._watch_writing()
 
     def resume_writing(self) -> None:
         self._stop_write_deadline()
         super().resume_writing()
+
+    def _watch_writing(self) -> None:
+        self._write_deadline = self.loop.call_later(WRITE_TIMEOUT, self._end_writing, self._unsent())
+
+    def _end_writing(self, before: int) -> None:
+        """Abort, unless the client has read some of its response meanwhile."""
+        if self._unsent() < before:
+            self._watch_writing()
+        else:
+            self.transport.abort()
+
+    def _unsent(self) -> int:
+        return self.transport.get_write_buffer_size()
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -73,7 +86,15 @@ class BoundedConnection(H11Protocol):
     def _wait(self) -> None:
         self._stop_waiting()
         self._waiting_since = self.loop.time()
-        self._deadline = self.loop.call_later(self.header_timeout, self.transport.abort)
+        self._deadline = self.loop.call_later(self.header_timeout, self._end_waiting, self._unsent())
+
+    def _end_waiting(self, before: int) -> None:
+        """Abort, unless the client still reads the response before."""
+        unsent = self._unsent()
+        if 0 < unsent < before:
+            self._deadline = self.loop.call_later(self.header_timeout, self._end_waiting, unsent)
+        else:
+            self.transport.abort()
 
     def _stop_waiting(self) -> None:
         self._waiting_since = None

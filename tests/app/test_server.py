@@ -97,20 +97,48 @@ def test_closes_connection_that_sends_on_after_its_answer(server, connections):
     assert is_closed(connections[0])
 
 
-def test_closes_connection_that_reads_no_response(make_app, monkeypatch):
-    monkeypatch.setattr("app.connections.WRITE_TIMEOUT", 0.2)
-    protocol = bounded_connections(max_connections=10, header_timeout=60)
-    server = uvicorn.Server(uvicorn.Config(make_app(), http=protocol, ws="none", port=0, log_level="error"))
+@contextlib.contextmanager
+def running(app, **limits):
+    """A server in a thread, and its port."""
+    protocol = bounded_connections(**({"max_connections": 10, "header_timeout": 60} | limits))
+    config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", port=0, log_level="error")
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    assert until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    with socket.create_connection(("127.0.0.1", port)) as connection:
+    try:
+        assert until(lambda: server.started)
+        yield server, server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join()
+
+
+def test_closes_connection_that_reads_no_response(make_app, monkeypatch):
+    monkeypatch.setattr("app.connections.WRITE_TIMEOUT", 0.2)
+    with running(make_app()) as (server, port), socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(20 * b"GET /swagger/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n")
         assert until(lambda: server.server_state.total_requests)
         assert until(lambda: not server.server_state.connections)
-    server.should_exit = True
-    thread.join()
+
+
+def test_keeps_connection_that_reads_its_response_slowly(monkeypatch):
+    """However long it takes, as long as something is read between two deadlines."""
+    size = 8_000_000
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    monkeypatch.setattr("app.connections.WRITE_TIMEOUT", 0.3)
+    with running(app, header_timeout=0.3) as (_, port), socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 50_000)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = 0
+        while chunk := connection.recv(50_000):
+            received += len(chunk)
+            time.sleep(0.01)
+    assert received > size
 
 
 def until(condition) -> bool:
