@@ -56,6 +56,7 @@ class FormBody:
         self._delimiter, self._preamble = b"--" + boundary, b"\r\n"
         self._files: list[tuple[str, bytearray]] = []
         self._other_fields: list[str] = []
+        self._fields = 0
         self._current: bytearray | None = None
         self._header, self._value = b"", b""
         self._started, self._complete = False, False
@@ -109,8 +110,9 @@ class FormBody:
         return form
 
     def _begin_field(self) -> None:
-        if len(self._files) + len(self._other_fields) >= _MAX_FIELDS:
+        if self._fields >= _MAX_FIELDS:
             raise Problem(MALFORMED, f"A form may have at most {_MAX_FIELDS} fields; images go in {FIELD!r}.")
+        self._fields += 1
         self._current, self._header, self._value = None, b"", b""
 
     def _add_header(self, data: bytes, start: int, end: int) -> None:

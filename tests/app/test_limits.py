@@ -372,6 +372,14 @@ def test_limits_number_of_form_fields(make_app, parts, status):
     assert received == status
 
 
+@pytest.mark.parametrize(("parts", "status"), [(32, 200), (33, 400)])
+def test_limits_number_of_form_fields_without_a_name(make_app, parts, status):
+    image = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n' + IMAGE + b"\r\n"
+    body = image + (parts - 1) * b"--b\r\na: b\r\n\r\nx\r\n" + b"--b--\r\n"
+    received, *_ = asyncio.run(send(make_app(), iter([body]), [(b"content-type", b"multipart/form-data; boundary=b")]))
+    assert received == status
+
+
 def test_serves_many_concurrent_clients(make_app):
     app = make_app(workers=2, queue_size=40)
 
