@@ -16,6 +16,7 @@ from .problems import API_KEY, RATE_LIMITED, Kind, Problem
 from .settings import Settings
 
 HEADER = "X-API-Key"
+_CHALLENGE = {"WWW-Authenticate": "ApiKey"}  # which RFC 9110 (section 15.5.2) asks for
 _MAX_ADDRESSES = 10_000  # that are remembered; the ones seen longest ago are forgotten first
 
 _key_header = APIKeyHeader(name=HEADER, auto_error=False, description="the server's API key")
@@ -46,7 +47,7 @@ class RateLimit:
             self._buckets.popitem(last=False)
         if not allowed:
             seconds = math.ceil((1 - tokens) / self._per_second)
-            detail = f"Your address may send {60 * self._per_second:g} images per minute. Try again in {seconds} s."
+            detail = f"Your address may send {60 * self._per_second:g} requests per minute. Try again in {seconds} s."
             raise Problem(RATE_LIMITED, detail, {"Retry-After": str(seconds)})
 
 
@@ -65,7 +66,7 @@ def access_rules(settings: Settings) -> tuple[Sequence[Any], tuple[Kind, ...]]:
 
         async def check_key(key: str | None = Security(_key_header)) -> None:
             if not hmac.compare_digest(_digest(key or ""), _digest(settings.api_key)):
-                raise Problem(API_KEY, f"Send the server's API key in the header {HEADER}.")
+                raise Problem(API_KEY, f"Send the server's API key in the header {HEADER}.", _CHALLENGE)
 
         dependencies.append(Security(check_key))
         kinds.append(API_KEY)

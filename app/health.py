@@ -12,7 +12,8 @@ def main() -> int:
     port = os.environ.get(PREFIX + "PORT") or os.environ.get("PORT") or "8000"
     address = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     try:
-        urllib.request.urlopen(f"http://{address}:{port}/healthz", timeout=2).close()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # not through a proxy of the environment
+        opener.open(f"http://{address}:{port}/healthz", timeout=2).close()
     except OSError as error:
         print(f"health: {address}:{port}: {error}", file=sys.stderr)
         return 1

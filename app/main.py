@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None, recognizer: Recognizer | None =
     app.include_router(operations.make_router(settings, service))
     app.include_router(pages.make_router())
     pages.mount_files(app)
-    problems.install(app, settings.root_path, SECURITY_HEADERS)
+    problems.install(app, settings.root_path, {**SECURITY_HEADERS, "Cache-Control": "no-store"})
     app.add_middleware(Counting, recognition.RECOGNITION_PATHS, service.monitoring)
     app.add_middleware(HeadRequests)
     if settings.cors_origins:

@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,8 @@ from facial_expression.errors import UserError
 from .schemas import MAX_FACES
 
 PREFIX = "FACIAL_EXPRESSION_"
+_PAGES = ("docs", "documentation", "errors", "static", "swagger")
+_OPERATIONS = ("api", "healthz", "metrics", "openapi.json", "readyz")
 _OTHER_VARIABLES = {"PHOTOS"}  # the folder of photos that tests and benchmarks use
 
 
@@ -31,7 +34,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, populate_by_name=True)
 
     model: Path = Field(Path("models/serving"), description="directory with `card.json` and the ONNX file")
-    host: str = Field("127.0.0.1", description="address to listen on; `0.0.0.0` for all")
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; `0.0.0.0` for all")
     port: int = Field(8000, ge=0, le=65535, validation_alias=AliasChoices(PREFIX + "PORT", "PORT"))
     root_path: str = Field("", pattern=r"^(/[^/?#]+)*$", description="path under which a proxy has the application")
     max_bytes: PositiveInt = Field(25_000_000, description="maximum size of an image file in bytes")
@@ -60,7 +63,22 @@ class Settings(BaseSettings):
     def _split_origins(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        return tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        return tuple(origin.strip().rstrip("/").lower() for origin in value.split(",") if origin.strip())
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, value: str) -> str:
+        key = value.strip()  # files of secrets often end with a line break
+        if not re.fullmatch(r"[ -~]*", key) or (value and not key):
+            raise ValueError("must be printable characters of ASCII")
+        return key
+
+    @field_validator("root_path")
+    @classmethod
+    def _check_root_path(cls, value: str) -> str:
+        if value and value.split("/")[1] in (*_PAGES, *_OPERATIONS):
+            raise ValueError("must not begin with a path of the application's own")
+        return value
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -91,4 +109,5 @@ def _explain(error: ValidationError) -> Iterator[str]:
     for item in error.errors():
         variable = str(item["loc"][0]).upper()
         name = variable if variable.startswith(PREFIX) or variable == "PORT" else PREFIX + variable
-        yield f"{name}={item['input']}: {item['msg'][0].lower()}{item['msg'][1:]}"
+        value = "…" if name == f"{PREFIX}API_KEY" else item["input"]  # which must not be logged
+        yield f"{name}={value}: {item['msg'][0].lower()}{item['msg'][1:]}"

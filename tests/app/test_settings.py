@@ -47,6 +47,38 @@ def test_names_every_invalid_value(variables):
     assert "FACIAL_EXPRESSION_PORT=70000: input should be less than or equal to 65535" in message
 
 
+def test_key_may_end_with_a_line_break(variables):
+    variables(FACIAL_EXPRESSION_API_KEY="secret\n")
+    assert load_settings().api_key == "secret"
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two\nlines", "  "])
+def test_key_that_cannot_be_sent_is_named_but_not_shown(variables, key):
+    variables(FACIAL_EXPRESSION_API_KEY=key)
+    with pytest.raises(UserError, match=r"FACIAL_EXPRESSION_API_KEY=…: .*printable characters of ASCII") as caught:
+        load_settings()
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ROOT_PATH", "/api", "must not begin with a path of the application's own"),
+        ("ROOT_PATH", "/docs/x", "must not begin with a path of the application's own"),
+        ("HOST", "", "at least 1 character"),
+    ],
+)
+def test_names_values_that_would_not_work(variables, name, value, message):
+    variables(**{f"FACIAL_EXPRESSION_{name}": value})
+    with pytest.raises(UserError, match=f"FACIAL_EXPRESSION_{name}={value}: .*{message}"):
+        load_settings()
+
+
+def test_origins_are_written_as_browsers_send_them(variables):
+    variables(FACIAL_EXPRESSION_CORS_ORIGINS="https://A.example/")
+    assert load_settings().cors_origins == ("https://a.example",)
+
+
 def test_names_unknown_variables(variables):
     variables(FACIAL_EXPRESSION_MAX_FACE="3", FACIAL_EXPRESSION_XYZ="1")
     with pytest.raises(UserError, match=r"_MAX_FACE: did you mean .*_MAX_FACES\?; unknown variable FACIAL_.*_XYZ$"):
