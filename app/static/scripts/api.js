@@ -50,7 +50,8 @@ export function recognizeAddress({ wholePicture, maxFaces } = {}) {
   const query = new URLSearchParams();
   if (wholePicture) query.set("whole_picture", "true");
   if (maxFaces) query.set("max_faces", maxFaces);
-  return query.size ? `${RECOGNIZE}?${query}` : RECOGNIZE;
+  const text = query.toString(); // older browsers lack `query.size`
+  return text ? `${RECOGNIZE}?${text}` : RECOGNIZE;
 }
 
 // Sends a picture and returns the response's body; `onProgress` gets the share of the bytes sent, from 0 to 1.
@@ -87,7 +88,7 @@ export async function recognizePatiently(picture, options) {
     } catch (error) {
       const isBusy = error instanceof Problem && (error.status === 503 || error.status === 429);
       if (!isBusy || attempt === ATTEMPTS) throw error;
-      await pause(1000 * Math.min(error.retryAfter ?? attempt, LONGEST_WAIT));
+      await pause(1000 * Math.min(error.retryAfter ?? attempt, LONGEST_WAIT), options?.signal);
     }
   }
 }

@@ -18,39 +18,51 @@ const TROUBLES = {
   NotReadableError: ["The camera is in use", "Close the other program or page that uses it, then start again."],
 };
 
+export const CAMERA_ENDED = { title: "The camera stopped", detail: "Connect or allow it, then start again." };
+
 export function explainTrouble(error) {
   if (error instanceof Problem) return [error.title, error.detail];
   return TROUBLES[error.name] ?? ["The camera does not start", error.message];
 }
 
 // Draws what the camera sees on a canvas, mirrored if wanted, and has each frame of that canvas recognized.
-// `onFrame` gets the response and the seconds since the start; `onTrouble` a Problem, or null once it is over.
+// `onFrame` gets the response, the seconds since the start and the frame sent; `onTrouble` a Problem, or null once it
+// is over.
 export class Camera {
   mirrored = true;
   #video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
   #stream = null;
   #started = 0;
 
-  constructor(canvas, onFrame, onTrouble = () => {}) {
-    Object.assign(this, { canvas, onFrame, onTrouble });
+  // `onEnd` is called when the camera is unplugged or no longer allowed.
+  constructor(canvas, onFrame, onTrouble, onEnd) {
+    Object.assign(this, { canvas, onFrame, onTrouble, onEnd });
   }
 
   get isOn() {
     return this.#stream !== null;
   }
 
+  // What the browser says of the camera in use, such as deviceId and, on phones, facingMode.
+  get settings() {
+    return this.#stream?.getVideoTracks()[0].getSettings() ?? {};
+  }
+
   // Rejects with a Problem or with an error of getUserMedia; see explainTrouble.
-  async start(facingMode = "user") {
+  async start(which = { facingMode: "user" }) {
     this.stop();
     const started = ++this.#started;
     if (!navigator.mediaDevices) throw new Problem(overPlainHttp());
-    const video = { facingMode, width: { ideal: 1280 }, height: { ideal: 960 } };
+    const video = { ...which, width: { ideal: 1280 }, height: { ideal: 960 } };
     const stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });
     if (started !== this.#started) return stopTracks(stream); // stopped or started again during the permission prompt
     this.#stream = stream;
-    stream.getVideoTracks()[0].addEventListener("ended", () => this.stop());
+    stream.getVideoTracks()[0].addEventListener("ended", () => started === this.#started && this.onEnd());
     this.#video.srcObject = stream;
-    await this.#video.play();
+    await this.#video.play().catch((error) => {
+      if (started === this.#started) throw error; // otherwise it was stopped meanwhile
+    });
+    if (started !== this.#started) return;
     this.#draw(started);
     this.#recognizeFrames(started);
   }

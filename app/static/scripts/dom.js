@@ -35,4 +35,18 @@ export function showMessage(place, title = "", detail = "", ...actions) {
 }
 
 export const reducedMotion = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+// Rejects with an AbortError once the signal is aborted.
+export function pause(milliseconds, signal = null) {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(new DOMException("Canceled", "AbortError"));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", abort);
+      resolve();
+    }, milliseconds);
+    if (signal?.aborted) abort();
+    else signal?.addEventListener("abort", abort, { once: true });
+  });
+}

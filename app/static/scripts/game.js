@@ -1,6 +1,7 @@
 // "Make this face": an emoji is shown, and the score rises with the probability of its expression.
 
-import { Camera, ease, explainTrouble, followFace } from "./camera.js";
+import { Problem, UNREACHABLE } from "./api.js";
+import { CAMERA_ENDED, Camera, ease, explainTrouble, followFace } from "./camera.js";
 import { announce, element, find, showMessage } from "./dom.js";
 import { colorOf, emojiOf, hueOf, percent } from "./emotions.js";
 import { toBlob } from "./picture.js";
@@ -9,7 +10,10 @@ import { FONT, INK, download } from "./save.js";
 const ROUND_SECONDS = 8;
 const ENOUGH = 0.9; // a round ends early at this probability
 const PAUSE_SECONDS = 1.5; // between rounds
-const camera = new Camera(find("#game-canvas"), play, showTrouble);
+const camera = new Camera(find("#game-canvas"), play, showTrouble, () => {
+  stopGame();
+  showTrouble(CAMERA_ENDED);
+});
 let emotions = [];
 let rounds = [];
 let round = null;
@@ -23,6 +27,7 @@ async function start() {
   find("#game-start").disabled = true;
   find("#game-end").hidden = true;
   try {
+    if (!emotions.length) throw new Problem(UNREACHABLE); // the model is not described yet
     await camera.start();
     if (!camera.isOn) return;
     rounds = shuffle(emotions).map((name) => ({ name, best: 0, begun: null, picture: null }));
@@ -57,7 +62,7 @@ function next() {
 }
 
 // Called for every frame.
-function play({ faces }, time) {
+function play({ faces }, time, frame) {
   if (!round || (round.done && time < round.done + PAUSE_SECONDS)) return;
   if (round.done) return next();
   round.begun ??= time;
@@ -66,7 +71,7 @@ function play({ faces }, time) {
   const probability = round.eased?.[round.name] ?? 0;
   if (probability > round.best) {
     round.best = probability;
-    round.picture = copyCanvas(camera.canvas);
+    keepPicture(round, frame);
   }
   showScore(probability, round.best);
   const left = ROUND_SECONDS - (time - round.begun);
@@ -93,11 +98,15 @@ function showScore(now, best) {
   if (!round.done) find("#game").classList.remove("applause");
 }
 
-function copyCanvas(source) {
-  const copy = document.createElement("canvas");
-  [copy.width, copy.height] = [source.width, source.height];
-  copy.getContext("2d").drawImage(source, 0, 0);
-  return copy;
+// Keeps the frame that was scored; the canvas shows a later one by now.
+async function keepPicture(kept, frame) {
+  const { best } = kept;
+  const image = await createImageBitmap(frame);
+  if (best !== kept.best) return; // a better frame came meanwhile
+  const picture = document.createElement("canvas");
+  [picture.width, picture.height] = [image.width, image.height];
+  picture.getContext("2d").drawImage(image, 0, 0);
+  kept.picture = picture;
 }
 
 function finish() {

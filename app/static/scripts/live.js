@@ -1,7 +1,7 @@
 // Live mode: an emoji on every face, moving bars, and a ribbon of the last ten seconds.
 
 import { makeBars } from "./bars.js";
-import { Camera, distance, ease, explainTrouble, followFace } from "./camera.js";
+import { CAMERA_ENDED, Camera, distance, ease, explainTrouble, followFace } from "./camera.js";
 import { announce, element, find, showMessage, svg } from "./dom.js";
 import { emojiOf, hueOf, labelOf, mostProbable, percent } from "./emotions.js";
 import { addPhotos } from "./photos.js";
@@ -13,8 +13,12 @@ const SPOKEN_EVERY = 3; // seconds between announcements to screen readers, at l
 const LONGEST_GAP = 1; // seconds that a frame stays in the ribbon without a next one
 const canvas = find("#live-canvas");
 const overlay = find("#live-overlay");
-const camera = new Camera(canvas, showFrame, showTrouble);
-let facing = "user";
+const camera = new Camera(canvas, showFrame, showTrouble, () => {
+  stopLive();
+  showTrouble(CAMERA_ENDED);
+});
+let which = { facingMode: "user" };
+let cameras = []; // ids
 let bars = null;
 let followed = null;
 let eased = null;
@@ -103,10 +107,11 @@ async function start() {
   showTrouble(null);
   setControls("starting");
   try {
-    await camera.start(facing);
+    await camera.start(which);
     if (!camera.isOn) return;
     setControls("on");
-    const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+    const devices = await navigator.mediaDevices.enumerateDevices();
+    cameras = devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId);
     find("#live-switch").hidden = cameras.length < 2;
   } catch (error) {
     stopLive();
@@ -132,6 +137,12 @@ function setControls(state) {
   for (const id of ["#live-stop", "#live-keep", "#live-reading"]) find(id).hidden = state !== "on";
 }
 
+// Phones have a front and a back camera; other computers tell cameras apart by their ids.
+function otherCamera({ facingMode, deviceId }) {
+  if (facingMode) return { facingMode: facingMode === "user" ? "environment" : "user" };
+  return { deviceId: { exact: cameras[(cameras.indexOf(deviceId) + 1) % cameras.length] } };
+}
+
 function keepMoment() {
   if (!lastFrame) return;
   const file = new File([lastFrame], "moment.jpg", { type: lastFrame.type });
@@ -146,8 +157,8 @@ export function startLive() {
   find("#live-keep").addEventListener("click", keepMoment);
   find("#live-mirror").addEventListener("change", ({ target }) => (camera.mirrored = target.checked));
   find("#live-switch").addEventListener("click", () => {
-    facing = facing === "user" ? "environment" : "user";
-    find("#live-mirror").checked = camera.mirrored = facing === "user";
+    which = otherCamera(camera.settings);
+    if (which.facingMode) find("#live-mirror").checked = camera.mirrored = which.facingMode === "user";
     start();
   });
 }

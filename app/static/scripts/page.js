@@ -10,7 +10,10 @@ import { copySnippet } from "./snippets.js";
 import { openTab, startTabs } from "./tabs.js";
 import { openVideo, startVideo, stopVideo } from "./video.js";
 
+let intakes = 0; // so that a sample that loads slowly does not replace what came after it
+
 function accept(files) {
+  intakes++;
   const videos = files.filter(({ type }) => type.startsWith("video/"));
   const photos = files.filter((file) => !videos.includes(file));
   if (photos.length) {
@@ -22,9 +25,10 @@ function accept(files) {
   }
 }
 
-async function acceptSample(path, isWanted = () => true) {
+async function acceptSample(path) {
+  const intake = ++intakes;
   const response = await fetch(path).catch(() => null);
-  if (!isWanted()) return;
+  if (intake !== intakes) return;
   const name = path.split("/").at(-1);
   const content = response?.ok ? await response.blob() : new Blob(); // an empty one: the result says what is the matter
   addPhotos([new File([content], name, { type: content.type })], { isSample: true });
@@ -56,17 +60,19 @@ function acceptDropped() {
 function acceptSamples() {
   const samples = [...document.querySelectorAll("[data-sample]")];
   for (const sample of samples) sample.addEventListener("click", () => acceptSample(sample.dataset.sample));
-  acceptSample(samples[0].dataset.sample, () => !hasPhotos()); // the first screen shows a result
+  if (!hasPhotos()) acceptSample(samples[0].dataset.sample); // the first screen shows a result
 }
 
 function askForKey() {
   const form = find("#key-form");
   form.hidden = false;
+  let isStarted = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    setApiKey(find("#key").value);
+    setApiKey(find("#key").value.trim());
     form.hidden = true;
-    acceptSamples();
+    if (!isStarted) acceptSamples();
+    isStarted = true;
   });
 }
 

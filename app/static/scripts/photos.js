@@ -4,7 +4,7 @@ import { announce, element, find, showMessage } from "./dom.js";
 import { percent, summarize } from "./emotions.js";
 import { drawFilmstrip } from "./filmstrip.js";
 import { allPhotos, cancel, enqueue, isPending, resend, watchQueue } from "./queue.js";
-import { announcement, drawDetail, drawSummary, drawTiles, selectTile } from "./reading.js";
+import { announcement, describe, drawDetail, drawSummary, drawTiles, selectTile } from "./reading.js";
 import { annotate, download, faceRows, saveCsv, saveJson, withoutExtension } from "./save.js";
 import { writeSnippets } from "./snippets.js";
 import { drawStage, selectOnStage } from "./stage.js";
@@ -87,6 +87,7 @@ function drawMessage() {
   const place = find("#problem");
   const message = messageFor(current);
   if (!message) return showMessage(place);
+  if (current.problem?.status === 401) find("#key-form").hidden = false; // the key was wrong
   const { title, detail, action, changes } = message;
   const onclick = () => resend(current, changes);
   showMessage(place, title, detail, element("button", { type: "button", class: "quiet", onclick }, action));
@@ -123,9 +124,10 @@ function select(index) {
 function selectWithKeys(event) {
   const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   const count = current?.faces.length ?? 0;
-  if (!step || count < 2) return;
+  if (!step || count < 2 || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   select((current.selected + step + count) % count);
+  if (stage.contains(event.target)) announce(describe(current.faces[current.selected]));
   if (tiles.contains(event.target)) tiles.querySelectorAll(".tile")[current.selected].focus();
 }
 

@@ -33,7 +33,10 @@ export async function fromCanvas(canvas, quality = QUALITY) {
 }
 
 export function toBlob(canvas, type, quality) {
-  return new Promise((resolve) => canvas.toBlob(resolve, type, quality));
+  return new Promise((resolve, reject) => {
+    const done = (blob) => (blob ? resolve(blob) : reject(new Error("The browser cannot encode this picture")));
+    canvas.toBlob(done, type, quality);
+  });
 }
 
 export async function decode(url) {

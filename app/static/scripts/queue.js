@@ -78,14 +78,18 @@ async function work(preferred = null) {
     await process(photo, transfer.signal);
     photo.state = "done";
   } catch (error) {
-    if (error instanceof Problem) Object.assign(photo, { state: "failed", problem: error });
-    else if (error.name !== "AbortError") throw error;
+    if (error.name !== "AbortError") Object.assign(photo, { state: "failed", problem: asProblem(error) });
     else if (photo.state === "sending") photo.state = "canceled"; // otherwise it waits to be sent again
   } finally {
     working = null;
     onChange(photo);
     work();
   }
+}
+
+function asProblem(error) {
+  if (error instanceof Problem) return error;
+  return new Problem({ title: "This photo cannot be sent", detail: `${error.message}.`.replace("..", ".") });
 }
 
 async function process(photo, signal) {
@@ -104,7 +108,7 @@ async function process(photo, signal) {
     return send();
   });
   signal.throwIfAborted();
-  await keepResult(photo, response);
+  await keepResult(photo, response, signal);
 }
 
 async function prepare(photo, options) {
@@ -113,11 +117,12 @@ async function prepare(photo, options) {
   photo.picture = await preparePicture(photo.file, options);
 }
 
-async function keepResult(photo, response) {
+async function keepResult(photo, response, signal) {
   const { turn, width, height } = response;
   if (!photo.picture.url)
     Object.assign(photo.picture, turn % 180 ? { width: height, height: width } : { width, height });
   else if (turn) photo.picture = await turnPicture(photo.picture, turn);
+  signal.throwIfAborted();
   photo.degrees = (photo.degrees + turn) % 360;
   const upright = turnFaces(response);
   const fromLeft = upright.map((_, index) => index).sort((one, other) => center(upright[one]) - center(upright[other]));

@@ -28,7 +28,8 @@ export function saveCsv(rows, name) {
 }
 
 function csvField(value) {
-  const text = String(value);
+  const isFormula = typeof value === "string" && /^[=+\-@\t\r]/.test(value); // spreadsheets would run it
+  const text = isFormula ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
@@ -37,11 +38,14 @@ export function faceRows(photos) {
   const names = inOrder(
     new Set(photos.flatMap(({ response }) => response.faces.flatMap((face) => Object.keys(face.probabilities)))),
   );
-  const header = ["photo", "face", "left", "top", "width", "height", "score", "emotion", "uncertain", ...names];
+  const sizes = ["picture_width", "picture_height"]; // of what was sent, in whose pixels the boxes are
+  const box = ["left", "top", "width", "height"];
+  const header = ["photo", ...sizes, "face", ...box, "score", "emotion", "uncertain", ...names];
   const rows = photos.flatMap(({ name, response }) =>
     response.faces.map((face, index) => {
       const shares = names.map((emotion) => face.probabilities[emotion] ?? "");
-      return [name, index + 1, ...face.box, face.score, face.emotion, face.uncertain, ...shares];
+      const { width, height } = response;
+      return [name, width, height, index + 1, ...face.box, face.score, face.emotion, face.uncertain, ...shares];
     }),
   );
   return [header, ...rows];

@@ -1,16 +1,20 @@
 // The request of the page as a command and as a program.
 
 import { announce, find } from "./dom.js";
-import { recognizeAddress } from "./api.js";
+import { loadSettings, recognizeAddress } from "./api.js";
 
-export function writeSnippets(options) {
+const KEY = "YOUR-KEY";
+
+export async function writeSnippets(options) {
+  const { api_key_required: isKeyRequired } = await loadSettings().catch(() => ({}));
   const address = new URL(recognizeAddress(options), document.baseURI).href;
-  find("#curl").textContent = `curl -F image=@photo.jpg '${address}'`;
+  find("#curl").textContent = `curl ${isKeyRequired ? `-H 'X-API-Key: ${KEY}' ` : ""}-F image=@photo.jpg '${address}'`;
+  const headers = isKeyRequired ? `, headers={"X-API-Key": "${KEY}"}` : "";
   find("#python").textContent = [
     "import requests",
     "",
     'with open("photo.jpg", "rb") as photo:',
-    `    response = requests.post("${address}", files={"image": photo}, timeout=30)`,
+    `    response = requests.post("${address}", files={"image": photo}${headers}, timeout=30)`,
     "response.raise_for_status()",
     'for face in response.json()["faces"]:',
     '    print(face["box"], face["emotion"], face["probabilities"])',

@@ -21,7 +21,7 @@ export function openTab(name) {
 function moveWithKeys(event) {
   const place = tabs.indexOf(document.activeElement);
   const next = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: tabs.length - 1 }[event.key];
-  if (next === undefined) return;
+  if (next === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
   event.preventDefault();
   const tab = tabs[(next + tabs.length) % tabs.length];
   openTab(tab.dataset.mode);

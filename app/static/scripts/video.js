@@ -13,6 +13,7 @@ import { makeMarks } from "./stage.js";
 const SHORTEST_STEP = 0.5; // seconds between samples
 const MOST_SAMPLES = 120;
 const LONGEST_SIDE = 1280;
+const DAMAGED = { title: "The video is damaged", detail: "The browser cannot read it to its end." };
 const video = find("#video-player");
 const canvas = document.createElement("canvas");
 let name = "video";
@@ -75,7 +76,7 @@ async function sample(signal) {
   let followed = null;
   for (let index = 0; index < count; index++) {
     const time = (index + 0.5) * step;
-    await seek(Math.min(time, video.duration));
+    await seek(Math.min(time, video.duration), signal);
     const frame = await grab();
     const response = await recognizePatiently(frame, { signal });
     signal.throwIfAborted();
@@ -89,10 +90,12 @@ async function sample(signal) {
   announce(describeVideo());
 }
 
-async function seek(time) {
-  const seeked = once("seeked");
+async function seek(time, signal) {
+  const canceled = new Promise((resolve) => signal.addEventListener("abort", () => resolve("abort"), { once: true }));
+  const ended = Promise.race([once("seeked", "error"), canceled]);
   video.currentTime = time;
-  await seeked;
+  if ((await ended) === "error") throw new Problem(DAMAGED);
+  signal.throwIfAborted();
 }
 
 function grab() {
@@ -131,6 +134,7 @@ function showSample(index) {
   const words = `${at.toFixed(1)} s: ${summarize(response.faces)}`;
   slider.setAttribute("aria-valuetext", words);
   find("#video-moment").textContent = words;
+  find("#video-bars").hidden = !probabilities;
   if (!probabilities) return;
   if (!bars)
     find("#video-bars").replaceChildren(
@@ -143,7 +147,7 @@ async function chooseMoment() {
   const index = Number(find("#video-slider").value);
   if (!samples[index]) return;
   showSample(index);
-  if (find("#video-busy").hidden) await seek(samples[index].at);
+  if (find("#video-busy").hidden) video.currentTime = samples[index].at;
 }
 
 function setBusy(isBusy) {

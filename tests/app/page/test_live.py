@@ -136,6 +136,41 @@ def test_live_mode_survives_busy_server(live_page):
     expect(page.locator("#live-overlay .sticker")).to_have_count(1)
 
 
+def test_says_that_the_camera_was_unplugged(live_page):
+    page = live_page()
+    expect(page.locator("#live-overlay .sticker")).to_have_count(1)
+    page.evaluate("window.streams[0].getTracks()[0].dispatchEvent(new Event('ended'))")
+    expect(page.locator("#live-problem")).to_contain_text("The camera stopped")
+    expect(page.locator("#live-start")).to_be_visible()
+
+
+def test_switches_between_cameras_without_a_side(live_page):
+    """Those of a computer that is no phone, by their ids; twice in a row, faster than they start."""
+    page = live_page("""
+        const devices = ["one", "two"].map((deviceId) => ({ kind: "videoinput", deviceId }));
+        mediaDevices.enumerateDevices = async () => devices;
+        const patient = mediaDevices.getUserMedia;
+        window.asked = [];
+        mediaDevices.getUserMedia = async (wanted) => {
+            const id = wanted.video.deviceId?.exact ?? "one";
+            window.asked.push(id);
+            delete wanted.video.deviceId;
+            const stream = await patient(wanted);
+            stream.getVideoTracks()[0].getSettings = () => ({ deviceId: id });
+            return stream;
+        };
+    """)
+    expect(page.locator("#live-overlay .sticker")).to_have_count(1)
+    page.locator("#live-switch").click()
+    expect(page.locator("#live-overlay .sticker")).to_have_count(1)
+    page.locator("#live-switch").click()
+    page.wait_for_timeout(350)
+    page.locator("#live-switch").click()
+    expect(page.locator("#live-overlay .sticker")).to_have_count(1)
+    assert page.evaluate("window.asked")[:3] == ["one", "two", "one"]
+    expect(page.locator("#live-problem")).to_be_hidden()
+
+
 def test_game_scores_rise_with_probability(open_page):
     page = open_page("game", permissions=["camera"], settles=False)
     probability = [0.2]

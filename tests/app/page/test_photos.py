@@ -218,6 +218,9 @@ def test_saves_json_and_csv_of_all_photos(open_page):
     ]
     lefts = [float(row["left"]) for row in rows[1:]]
     assert lefts == sorted(lefts)  # numbered as on the page
+    for row, photo in zip(rows[:2], photos, strict=True):
+        size = photo["response"]["width"], photo["response"]["height"]
+        assert (int(row["picture_width"]), int(row["picture_height"])) == size
     for row in rows:
         assert sum(float(row[name]) for name in CLASSES) == pytest.approx(1, abs=1e-3)
 
@@ -290,6 +293,31 @@ def test_tries_again_while_server_is_busy(open_page, status):
     expect(title(page)).to_contain_text("3 faces: ")
 
 
+def test_cancels_while_it_waits_for_a_busy_server(open_page):
+    page = open_page()
+    page.route(RECOGNIZE, lambda route: route.fulfill(status=503, headers={"Retry-After": "60"}, json={"status": 503}))
+    with page.expect_response(RECOGNIZE):
+        show(page, ONE)
+    page.locator("#cancel").click()
+    expect(title(page)).to_have_text("Canceled", timeout=3000)
+
+
+def test_says_why_a_photo_cannot_be_sent(open_page):
+    page = open_page(script="HTMLCanvasElement.prototype.toBlob = (done) => done(null);")
+    show(page, {"name": "large.png", "mimeType": "image/png", "buffer": encode(photograph(draw(), size=(2100, 2800)))})
+    expect(page.locator("#problem")).to_contain_text("This photo cannot be sent")
+    expect(page.locator("#problem")).to_contain_text("The browser cannot encode this picture.")
+
+
+def test_names_of_files_are_no_formulas_in_a_csv(open_page):
+    page = open_page()
+    show(page, ONE | {"name": '=HYPERLINK("http:evil").png'})
+    expect(title(page)).to_contain_text("1 face: ")
+    _, content = save(page, "#save-csv")
+    (row,) = csv.DictReader(io.StringIO(content.decode(), newline=""))
+    assert row["photo"] == '\'=HYPERLINK("http:evil").png'
+
+
 def test_reports_unreachable_server(open_page):
     page = open_page()
     page.route(RECOGNIZE, lambda route: route.abort(), times=1)
@@ -316,10 +344,16 @@ def test_requests_settings_again_after_failure(open_page):
 def test_asks_for_api_key(open_page, recognizer):
     with serve(create_app(Settings(api_key="open sesame", workers=1), recognizer)) as address:
         page = open_page(at=address + "/", settles=False)
-        page.get_by_label("This server asks for an API key").fill("open sesame")
-        page.get_by_role("button", name="Use it").click()
-        show(page, THREE)
+        for key in ("open barley", "open sesame"):
+            page.get_by_label("This server asks for an API key").fill(key)
+            page.get_by_role("button", name="Use it").click()
+            expect(page.locator("#key-form")).to_be_hidden()
+            show(page, THREE)
+            if key == "open barley":
+                expect(page.locator("#problem")).to_contain_text("API key missing or wrong")
         expect(title(page)).to_contain_text("3 faces: ")
+        expect(page.locator("#curl")).to_contain_text("-H 'X-API-Key: YOUR-KEY'")
+        expect(page.locator("#python")).to_contain_text('headers={"X-API-Key": "YOUR-KEY"}')
 
 
 def test_works_below_a_prefix(open_page, recognizer):
@@ -361,6 +395,8 @@ def test_first_sample_never_replaces_chosen_photo(open_page):
         held.append(route) if route.request.resource_type == "fetch" else route.continue_()
 
     page = open_page(routes={"**/samples/friends.jpg": hold}, settles=False)
+    while not held:
+        page.wait_for_timeout(10)
     show(page, THREE)
     expect(title(page)).to_contain_text("3 faces: ")
     held[0].fulfill(body=ONE["buffer"], content_type="image/png")
