@@ -156,7 +156,7 @@ def _decode(data: bytes, max_pixels: int, formats: Sequence[str], mode: str) -> 
     except UnidentifiedImageError:
         raise UnsupportedImage(f"Supported formats: {', '.join(formats)}.") from None
     except Image.DecompressionBombError:
-        raise _too_many_pixels(max_pixels) from None
+        raise _too_many_pixels(2 * (Image.MAX_IMAGE_PIXELS or max_pixels)) from None  # Pillow's own limit
     except ImageError:
         raise
     except Exception as error:  # for damaged files, Pillow raises a dozen types, from struct.error to SyntaxError
