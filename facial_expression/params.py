@@ -257,6 +257,9 @@ class Recipe(Block):
         return self
 
 
+_YAML_1_1_SWITCHES = ("yes", "no", "on", "off", "y", "n")
+
+
 class Network(BaseModel):
     """A module of :mod:`facial_expression.networks` and the arguments of its ``build``."""
 
@@ -273,6 +276,9 @@ class Network(BaseModel):
         unknown = sorted(set(self.arguments) - set(allowed))
         if unknown:
             raise ValueError(f"unknown key {unknown[0]}; allowed here are {', '.join(['module', *allowed])}")
+        for key, value in self.arguments.items():
+            if isinstance(value, str) and value.lower() in _YAML_1_1_SWITCHES:  # text in YAML 1.2, and so not false
+                raise ValueError(f"{key} must be true or false, not {value!r}")
         return self
 
     @property
@@ -299,6 +305,9 @@ class RunBlock(Block):
     unleaked: bool = False
     """`true` leaves out training faces whose picture also stands in another part"""
 
+
+_RESERVED = ("ensemble", "served", "row", "emotion", "pixels", "probabilities")
+"""What models, columns of tables and tensors of the served file are called."""
 
 _RECIPE_TYPES: dict[str, Any] = {name: field.annotation for name, field in Recipe.model_fields.items()}
 _OVERRIDES: dict[str, Any] = {name: (kind | None, None) for name, kind in _RECIPE_TYPES.items()}
@@ -429,7 +438,7 @@ class Export(Block):
     calibration_faces: PositiveInt
     """training faces that set the ranges of the int8 variant"""
     confidence_threshold: Fraction
-    """predictions below the card's threshold have at most this accuracy"""
+    """predictions below the card's threshold have at most this accuracy on validation faces"""
     max_accuracy_drop: Annotated[float, Field(gt=0, le=1)]
     """the smallest variant that loses less validation accuracy than this is served"""
 
@@ -473,7 +482,9 @@ class Params(Block):
         if wrong:
             raise ValueError(f"{', '.join(wrong)}: must be among classes: {', '.join(self.classes)}")
         for key, names in dropped.items():
-            if len(set(names)) > len(self.classes) - 2:
+            report = self.evaluate.get(key.removeprefix("evaluate.").removesuffix(".drop"))
+            before = self.filter_classes.drop if report and report.protocol == "study" else []
+            if len({*before, *names}) > len(self.classes) - 2:
                 raise ValueError(f"{key}: must leave at least two classes")
         return self
 
@@ -493,8 +504,9 @@ class Params(Block):
             where = f"runs.{stage}.{name}"
             if name in seen:
                 raise ValueError(f"{where}: there is another run of this name")
-            if name in ("ensemble", "served") or name.endswith("-ensemble"):
-                raise ValueError(f"{where}: the name of a run must not be served, nor end in ensemble")
+            if name in _RESERVED or name.endswith("-ensemble"):
+                reserved = ", ".join(_RESERVED)
+                raise ValueError(f"{where}: the name of a run must not end in -ensemble or be one of {reserved}")
             self._check_run(where, block)
             seen.add(name)
         return self
@@ -502,6 +514,9 @@ class Params(Block):
     def _check_run(self, where: str, block: Any) -> None:
         if block.recipe not in self.recipes:
             raise ValueError(f"{where}.recipe: must be one of {', '.join(self.recipes)}, not {block.recipe!r}")
+        for key in Recipe.model_fields:
+            if key in block.model_fields_set and getattr(block, key) is None:
+                raise ValueError(f"{where}.{key}: must not be null; leave it out to take that of the recipe")
         originals = [name for _, name, other in self._run_blocks() if self._may_vary(block, other)]
         if block.variant_of and block.variant_of not in originals:
             raise ValueError(f"{where}.variant_of: must be one of {', '.join(originals)}, not {block.variant_of!r}")
@@ -534,6 +549,12 @@ class Params(Block):
         unknown = [name for name in self.export.runs if name not in runs]
         if unknown:
             raise ValueError(f"export.runs: must be of {', '.join(runs) or 'no run'}, not {unknown[0]!r}")
+        inputs = {runs[name].input for name in self.export.runs}
+        if "decoded" in inputs and self.decode.size != self.align.size:
+            raise ValueError(
+                f"export.runs: networks that saw decoded pictures are served {self.export.input} faces, so align.size "
+                f"must be decode.size, {self.decode.size}, not {self.align.size}"
+            )
         return self
 
     @property

@@ -19,6 +19,7 @@ EXPORT_KEYS = "report, runs, input, opset, calibration_faces, confidence_thresho
 SHORT = CONTENT["recipes"]["short"]
 RUN = {"protocol": "official", "network": {"module": "wide"}, "input": "aligned", "recipe": "short"}
 LONG = "recipes__long__augmentation"
+OFFICIAL = ", ".join(load_params(COMMITTED).runs_of("official"))
 
 
 def load_text(tmp_path, text: str | bytes) -> Params:
@@ -138,7 +139,11 @@ def test_parameters_are_immutable():
             "cutout, mixup, not 0.5",
         ),
         # names that must exist or be unique
-        ("runs__wide__wide__recipe", "shrt", "runs.wide.wide.recipe: must be one of study, short, long, not 'shrt'"),
+        (
+            "runs__wide__wide__recipe",
+            "shrt",
+            f"runs.wide.wide.recipe: must be one of {', '.join(CONTENT['recipes'])}, not 'shrt'",
+        ),
         (
             "runs__wide__wide__network",
             {"module": "wid"},
@@ -148,19 +153,33 @@ def test_parameters_are_immutable():
         (
             "export__runs",
             ["small", "study-wide"],
-            "export.runs: must be of shallow, wide, small, small-original, not 'st",
+            f"export.runs: must be of {OFFICIAL}, not 'st",
         ),
         ("export__input", "decoded", "export.input: must be 'aligned' or 'centered', not 'decoded'"),
         ("export__report", "study-6", "export.report: must be one of official-6, official-7, not 'study-6'"),
         ("runs__wide__shallow", RUN, "runs.wide.shallow: there is another run of this name"),
-        ("runs__wide__ensemble", RUN, "runs.wide.ensemble: the name of a run must not be served, nor end in ensemble"),
+        ("runs__wide__ensemble", RUN, "runs.wide.ensemble: the name of a run must not end in -ensemble or be one of"),
         (
             "runs__wide__my-ensemble",
             RUN,
-            "runs.wide.my-ensemble: the name of a run must not be served, nor end in ensemble",
+            "runs.wide.my-ensemble: the name of a run must not end in -ensemble or be one of",
         ),
         ("runtime__scheduler", "host", "runtime.scheduler: must be an address such as tcp://host:8786, not 'host'"),
         ("runs__wide__a/b", RUN, "runs.wide.a/b.[key]: must be lower-case letters, digits and single hyphens, not"),
+        *((f"runs__wide__{name}", RUN, f"runs.wide.{name}: the name of a run must not") for name in ("row", "emotion")),
+        (
+            "runs__resnet__small__network",
+            {"module": "resnet", "stem_pool": "no"},
+            "runs.resnet.small.network: stem_pool must be true or false, not 'no'",
+        ),
+        ("runs__resnet__small__warmup", None, "runs.resnet.small.warmup: must not be null; leave it out to take that"),
+        ("runs__resnet__small__augmentation", None, "runs.resnet.small.augmentation: must not be null; leave it out"),
+        ("filter_classes__drop", list(NAMES[2:]), "evaluate.study-6.drop: must leave at least two classes"),
+        (
+            "decode__size",
+            96,
+            "export.runs: networks that saw decoded pictures are served centered faces, so align.size",
+        ),
         # wrong types
         ("predict__official__views__mirror", 1, "predict.official.views.mirror: must be a valid boolean, not 1"),
         ("evaluate__official-6__temperature", 1.5, "evaluate.official-6.temperature: must be a valid boolean, not 1.5"),
@@ -268,7 +287,7 @@ def test_parameters_are_immutable():
         (
             "runs__wide__wide__variant_of",
             "study-wide",
-            "runs.wide.wide.variant_of: must be one of shallow, small, small-original, not 'study-wide'",
+            f"runs.wide.wide.variant_of: must be one of {OFFICIAL.replace('wide, ', '')}, not 'study-wide'",
         ),
         (
             "runtime__devices",
@@ -316,7 +335,7 @@ def test_lists_all_wrong_entries_at_once(tmp_path):
         ("decode__labels", {"7": None, "joy": "happy"}),
         ("download__archive", "~/fer2013.zip"),
         ("filter_classes__drop", []),
-        ("filter_classes__drop", list(NAMES[2:])),
+        ("filter_classes__drop", list(NAMES[3:])),
         ("evaluate__official-7__drop", list(NAMES[2:])),
         ("evaluate__study-6__drop", []),
         ("recipes__study__time_budget", 0.5),
