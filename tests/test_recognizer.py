@@ -546,7 +546,7 @@ def test_larger_crops_keep_the_detail_of_photos(tmp_path, monkeypatch):
     for size in (48, 96):
         settings = align.model_copy(update={"size": size})
         preprocessing = describe_preprocessing("centered", settings, load_mean_shape())
-        recognizer = Recognizer.load(write_model(tmp_path / str(size), preprocessing=preprocessing))
+        recognizer = Recognizer.load(write_model(tmp_path / str(size), size, preprocessing=preprocessing))
         monkeypatch.setattr(recognizer, "classify", lambda crops: np.full((len(crops), len(CLASSES)), 1 / len(CLASSES)))
         (found,), (whole,) = recognizer.recognize(photo), recognizer.recognize(photo, whole_picture=True)
         crops[size] = [found.crop, whole.crop]

@@ -22,6 +22,7 @@ def write_project(folder: Path, rows: list[dict], classes=NAMES, **decode) -> No
     params = yaml.load(ROOT / "params.yaml")
     params["classes"] = list(classes)
     params["decode"].update(size=SIZE, **decode)
+    params["align"]["size"] = SIZE
     for block in (params["filter_classes"], *params["evaluate"].values()):
         block["drop"] = []
     yaml.dump(params, folder / "params.yaml")

@@ -16,11 +16,11 @@ CLASSES = ("angry", "fear", "happy", "sad", "surprise", "neutral")
 SIZE = 48
 
 
-def write_model(directory: Path, **changes) -> Path:
-    """Write ``model.onnx`` and ``card.json`` with some entries changed; return the directory."""
+def write_model(directory: Path, size: int = SIZE, **changes) -> Path:
+    """Write ``model.onnx``, for faces of a size, and ``card.json`` with some entries changed; return the directory."""
     directory.mkdir(parents=True, exist_ok=True)
     model = directory / "model.onnx"
-    onnx.save(_softmax_regression(), model)
+    onnx.save(_softmax_regression(size), model)
     card = make_card(model) | changes
     (directory / "card.json").write_text(json.dumps(card))
     return directory
@@ -82,9 +82,9 @@ def make_card(model: Path) -> dict:
     }
 
 
-def _softmax_regression() -> onnx.ModelProto:
+def _softmax_regression(size: int) -> onnx.ModelProto:
     """Multiply the pixels by fixed weights, so that predictions differ between faces and their mirror images."""
-    weights = np.random.default_rng(3).normal(0, 3e-4, (SIZE * SIZE, len(CLASSES))).astype(np.float32)
+    weights = np.random.default_rng(3).normal(0, 3e-4, (size * size, len(CLASSES))).astype(np.float32)
     nodes = [
         helper.make_node("Flatten", ["pixels"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
@@ -93,7 +93,7 @@ def _softmax_regression() -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "softmax_regression",
-        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["faces", SIZE, SIZE, 1])],
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["faces", size, size, 1])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["faces", len(CLASSES)])],
         [numpy_helper.from_array(weights, "weights")],
     )
