@@ -41,7 +41,7 @@ def make_project(copy: Path, source: Path, classes: tuple[str, ...]) -> Path:
         "runs": {
             "shallow": {"study-shallow": None},
             "wide": {"study-wide": None, "wide": None},
-            "resnet": {"small-original": None},
+            "resnet": {"study-resnet34": None, "small-original": None},
         },
         "evaluate": {
             **dict.fromkeys(("study-6", "official-6", "official-7")),
