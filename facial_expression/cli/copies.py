@@ -30,13 +30,15 @@ def check_copies(files: Iterable[str], copies: str | Path | None, timelines: str
     Raises:
         UserError: names the file.
     """
+    if not (copies or timelines):
+        return
     places = set[int]()  # hashes, since names of millions of files would fill the memory
     for file in files:
         for path in _written_for(file, copies, timelines):
             if (place := _place_number(path)) in places:
                 raise UserError(f"{file}: {path} is already written for another file, or this one is given twice")
             places.add(place)
-    for file in files if places else ():
+    for file in files:
         if not is_remote(file) and _place_number(file) in places:
             raise UserError(f"{file} would be replaced by a copy: choose another folder for copies")
 
